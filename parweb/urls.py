@@ -1,0 +1,3 @@
+"""All addresses: the app's own, at the root."""
+
+urlpatterns: list = []

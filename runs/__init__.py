@@ -1,0 +1,1 @@
+"""parweb's one app: plan, run, join and review many model calls."""

@@ -1,0 +1,129 @@
+"""Every error of the product, in one tree. An error carries the decision and says what to do.
+
+ParwebError
+├── IllegalTransition         a state moved against TRANSITIONS: a bug
+├── InvalidInput              a person's input; `field` says where, `message` what is allowed
+├── InvalidConfiguration      several of them at once (`errors`)
+├── Fenced                    this process lost the run to another owner
+└── CallError                 an attempt ended without a usable completion
+    ├── Throttled             429, 529: the provider asks for less (uses up no try)
+    ├── ProviderUnavailable   408, 5xx, refused, reset, name not found
+    ├── DeadlineExceeded      the total deadline or the idle timeout passed
+    ├── BadReply              malformed, cut, empty, too large, an error inside a 200
+    ├── AnswerCut             ended by the output limit (`length`); the text is kept
+    ├── ContentFiltered       the provider withheld the answer
+    ├── WrongKey              401, 403
+    ├── QuotaExhausted        the account has nothing left
+    ├── UnknownModel          404
+    └── BadRequest            any other 4xx
+"""
+
+
+class ParwebError(Exception):
+    """Root of the tree."""
+
+
+class IllegalTransition(ParwebError):
+    def __init__(self, kind: str, old: str, new: str) -> None:
+        super().__init__(f"{kind}: {old} may not become {new}")
+
+
+class InvalidInput(ParwebError):
+    """A person's input is not acceptable. `field` is the dotted path in the configuration."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.message = message
+        self.field = field
+
+
+class InvalidConfiguration(ParwebError):
+    """All that is wrong with a configuration, so that a person can mend it in one go."""
+
+    def __init__(self, errors: "list[InvalidInput]") -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
+
+
+class Fenced(ParwebError):
+    """Another owner holds the run now; drop what is unwritten and stop."""
+
+
+class CallError(ParwebError):
+    """An attempt that gave no usable completion.
+
+    `retry_after_s`: seconds the provider asked to wait, if it did. `status_code`: HTTP status,
+    if a reply came. `text`: what had arrived, kept where that is meant.
+    """
+
+    kind = "call"
+    retryable = False
+    advice = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status_code: int | None = None,
+        retry_after_s: float | None = None,
+        text: str = "",
+    ) -> None:
+        super().__init__(message or self.advice)
+        self.message = message or self.advice
+        self.status_code = status_code
+        self.retry_after_s = retry_after_s
+        self.text = text
+
+
+class Throttled(CallError):
+    kind = "throttled"
+    retryable = True
+    advice = "The provider is throttling; the call waits and is tried again."
+
+
+class ProviderUnavailable(CallError):
+    kind = "unavailable"
+    retryable = True
+    advice = "The provider could not be reached. Check its address and that it is running."
+
+
+class DeadlineExceeded(CallError):
+    kind = "deadline"
+    retryable = True
+    advice = "No complete answer within the deadline. Raise the deadline or ask for less."
+
+
+class BadReply(CallError):
+    kind = "bad_reply"
+    retryable = True
+    advice = "The reply was malformed or cut before its end mark."
+
+
+class AnswerCut(CallError):
+    kind = "length"
+    advice = "The answer hit the output limit. Raise “longest answer” or accept cut answers."
+
+
+class ContentFiltered(CallError):
+    kind = "content_filter"
+    advice = "The provider's content filter withheld the answer."
+
+
+class WrongKey(CallError):
+    kind = "auth"
+    advice = "The provider refused the key. Enter it again under Providers."
+
+
+class QuotaExhausted(CallError):
+    kind = "quota"
+    advice = "The provider account has no quota left. Add credit there, then retry."
+
+
+class UnknownModel(CallError):
+    kind = "unknown_model"
+    advice = "The provider does not know this model. Check its name under Providers."
+
+
+class BadRequest(CallError):
+    kind = "bad_request"
+    advice = "The provider refused the request."
