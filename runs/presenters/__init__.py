@@ -1,0 +1,1 @@
+"""Rows and figures turned into what a page shows. Reads nothing, writes nothing."""

@@ -1,0 +1,35 @@
+"""Filters and tags that show figures, states and icons. Decide nothing."""
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from runs.presenters import figures
+from runs.queries.runs import live_runs as count_live_runs
+
+register = template.Library()
+
+register.filter("duration", figures.duration)
+register.filter("seconds", figures.seconds)
+register.filter("money", figures.money)
+register.filter("percent", figures.percent)
+register.filter("times", figures.times)
+register.filter("thousands", figures.thousands)
+
+
+@register.simple_tag
+def icon(name: str, label: str = "", kind: str = "") -> SafeString:
+    """An icon of the sprite; without a label it is decoration."""
+    role = (
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else format_html('aria-hidden="{}"', "true")
+    )
+    return format_html('<svg class="ic {}" {}><use href="#{}"/></svg>', kind, role, name)
+
+
+@register.simple_tag(takes_context=True)
+def live_runs(context: template.Context) -> int:
+    """Number of the person's runs that have not ended."""
+    user = context.get("user")
+    return count_live_runs(user) if user and user.is_authenticated else 0
