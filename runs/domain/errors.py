@@ -18,6 +18,8 @@ ParwebError
     └── BadRequest            any other 4xx
 """
 
+from runs.domain.usage import Usage
+
 
 class ParwebError(Exception):
     """Root of the tree."""
@@ -53,7 +55,9 @@ class CallError(ParwebError):
     """An attempt that gave no usable completion.
 
     `retry_after_s`: seconds the provider asked to wait, if it did. `status_code`: HTTP status,
-    if a reply came. `text`: what had arrived, kept where that is meant.
+    if a reply came. `text`: what had arrived, kept where that is meant. `usage`: tokens, where the
+    provider said. `was_sent`: False where no byte of the request can have reached the provider,
+    so that nothing can have been charged.
     """
 
     kind = "call"
@@ -67,9 +71,13 @@ class CallError(ParwebError):
         status_code: int | None = None,
         retry_after_s: float | None = None,
         text: str = "",
+        usage: Usage | None = None,
+        was_sent: bool = True,
     ) -> None:
         super().__init__(message or self.advice)
         self.message = message or self.advice
+        self.usage = usage
+        self.was_sent = was_sent
         self.status_code = status_code
         self.retry_after_s = retry_after_s
         self.text = text

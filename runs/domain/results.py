@@ -6,15 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from runs.domain.plan import Role
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one call; None where the provider did not say."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_tokens: int | None = None
+from runs.domain.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

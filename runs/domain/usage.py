@@ -1,10 +1,17 @@
-"""Prices and the money of one call. US dollars, tokens."""
+"""Tokens, prices and the money of one call. US dollars, tokens."""
 
 from dataclasses import dataclass
 
-from runs.domain.results import Usage
-
 BYTES_A_MESSAGE = 64  # what a chat template may add around one message
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call; None where the provider did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
