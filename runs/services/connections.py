@@ -1,0 +1,112 @@
+"""Provider connections: made, changed, tested, deleted. A key never leaves by these ways."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from runs.domain.errors import InvalidInput
+from runs.execution import probe
+from runs.models import Connection
+
+KNOWN_ADDRESSES: Mapping[str, str] = {
+    "https://api.openai.com/v1": "OpenAI",
+    "https://api.deepseek.com/v1": "DeepSeek",
+    "https://api.groq.com/openai/v1": "Groq",
+    "https://api.mistral.ai/v1": "Mistral",
+    "https://api.together.xyz/v1": "Together",
+    "https://openrouter.ai/api/v1": "OpenRouter",
+}
+
+LOCAL_IN_FLIGHT = 4
+SIMULATED_IN_FLIGHT = 16
+
+
+@transaction.atomic
+def ensure_defaults(owner: User) -> None:
+    """Give a user the connections that need no key: the local model, where it is installed, and
+    the simulated provider."""
+    if probe.default_models(Connection.Kind.LOCAL):
+        _ensure(owner, "Local model", Connection.Kind.LOCAL, LOCAL_IN_FLIGHT)
+    _ensure(owner, "Simulated", Connection.Kind.SIMULATED, SIMULATED_IN_FLIGHT)
+
+
+@transaction.atomic
+def save_connection(
+    *, owner: User, connection: Connection | None, values: Mapping[str, Any]
+) -> Connection:
+    """Write a connection. `values` are its columns; an empty `api_key` keeps the stored one, unless
+    the address moved to another origin: a key goes only to the origin it was entered for.
+
+    Raises `InvalidInput` where an address is not this user's to choose.
+    """
+    row = connection or Connection(owner=owner)
+    _check_address(owner, row, values)
+    kept = dict(values)
+    if not is_same_origin(row.base_url, values["base_url"]):
+        row.api_key = ""
+        kept["api_key_env"] = _unless_old(values["api_key_env"], row.api_key_env)
+    if not kept["api_key"]:
+        del kept["api_key"]
+    for name, value in kept.items():
+        setattr(row, name, value)
+    row.tested_at, row.test_result = None, ""
+    row.save()
+    return row
+
+
+@transaction.atomic
+def forget_key(*, connection: Connection) -> None:
+    connection.api_key = ""
+    connection.save(update_fields=["api_key"])
+
+
+@transaction.atomic
+def delete_connection(*, connection: Connection) -> None:
+    connection.delete()
+
+
+def test_connection(*, connection: Connection) -> bool:
+    """Ask the provider for its models and note what came of it."""
+    is_ok, message, models = probe.test_connection(connection)
+    connection.tested_at = timezone.now()
+    connection.test_result = ("ok: " if is_ok else "failed: ") + message[:280]
+    if models and not connection.model_names:
+        connection.model_names = models
+    connection.save(update_fields=["tested_at", "test_result", "model_names"])
+    return is_ok
+
+
+def is_same_origin(old: str, new: str) -> bool:
+    return not old or urlsplit(old)[:2] == urlsplit(new)[:2]
+
+
+def _ensure(owner: User, name: str, kind: str, in_flight: int) -> None:
+    if Connection.objects.filter(owner=owner, kind=kind).exists():
+        return
+    Connection.objects.get_or_create(
+        owner=owner,
+        name=name,
+        defaults={
+            "kind": kind,
+            "in_flight": in_flight,
+            "model_names": list(probe.default_models(kind)),
+        },
+    )
+
+
+def _unless_old(new: str, old: str) -> str:
+    return "" if new == old else new
+
+
+def _check_address(owner: User, row: Connection, values: Mapping[str, Any]) -> None:
+    """Only admins may send calls, or this machine's environment, to an address of their own."""
+    if owner.is_staff:
+        return
+    if values["base_url"] != row.base_url and values["base_url"] not in KNOWN_ADDRESSES:
+        raise InvalidInput("Only an administrator may enter another address.", "base_url")
+    if values.get("api_key_env", "") != row.api_key_env:
+        raise InvalidInput("Only an administrator may name an environment variable.", "api_key_env")
