@@ -1,0 +1,188 @@
+"""A branch's line on the timeline: state, words and phases. `look.js` says the same while live.
+
+Times are milliseconds since the launch. Phases by letter: w waits, t held by the rate limit,
+f before the first token, s streaming, d done, j done by a join's own call, x failed try,
+p spared, c cancelled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runs.presenters import figures
+
+FAILED_MARK_MS = 120.0
+JOIN_ROLES = frozenset({"merge", "judge"})
+ERROR_WORDS = {
+    "throttled": "throttled",
+    "unavailable": "unreachable",
+    "deadline": "timed out",
+    "bad_reply": "broken reply",
+    "length": "too long",
+    "content_filter": "filtered",
+    "auth": "key refused",
+    "quota": "quota used up",
+    "unknown_model": "unknown model",
+    "bad_request": "refused",
+}
+
+Segment = tuple[str, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """An earlier attempt, as the trail tells it."""
+
+    sent: float
+    ended: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a branch reads: `state` names its filter, `icon` its symbol."""
+
+    state: str
+    icon: str
+    word: str
+    note: str
+
+
+def parse_trail(trail: str) -> list[Try]:
+    """`"20-740:error 880-2320:throttled"` as tries."""
+    tries = []
+    for entry in trail.split():
+        span, _, status = entry.partition(":")
+        sent, _, ended = span.partition("-")
+        tries.append(Try(float(sent), float(ended or sent), status))
+    return tries
+
+
+def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
+    """The phases of a branch up to `now`, in order."""
+    tries = parse_trail(branch["trail"])
+    start = branch["ready"] if branch["ready"] is not None else 0
+    held = float(branch["held"])
+    found: list[Segment] = []
+    cursor, is_throttled = float(start), False
+    for earlier in tries:
+        held = _wait(found, cursor, earlier.sent, held, is_throttled)
+        _failed_try(found, earlier)
+        cursor, is_throttled = earlier.ended, earlier.status == "throttled"
+    _last(found, branch, cursor, held, is_throttled, now)
+    return [(kind, a, b) for kind, a, b in found if b > a]
+
+
+def _wait(found: list[Segment], a: float, b: float, held: float, is_throttled: bool) -> float:
+    """A wait from a to b; returns what is left of the held time. The limiter's part comes last."""
+    if b <= a:
+        return held
+    if is_throttled:
+        found.append(("t", a, b))
+        return max(held - (b - a), 0)
+    part = min(held, b - a)
+    found.append(("w", a, b - part))
+    found.append(("t", b - part, b))
+    return held - part
+
+
+def _failed_try(found: list[Segment], earlier: Try) -> None:
+    if earlier.status in ("throttled", "aborted"):
+        found.append(("f" if earlier.status == "throttled" else "c", earlier.sent, earlier.ended))
+        return
+    mark = min(FAILED_MARK_MS, earlier.ended - earlier.sent)
+    found.append(("f", earlier.sent, earlier.ended - mark))
+    found.append(("x", earlier.ended - mark, earlier.ended))
+
+
+def _last(
+    found: list[Segment],
+    branch: Mapping[str, Any],
+    cursor: float,
+    held: float,
+    is_throttled: bool,
+    now: float,
+) -> None:
+    status, sent, ended = branch["status"], branch["sent"], branch["ended"]
+    end = now if ended is None else ended
+    if status in ("spared", "cancelled") and (sent is None or sent < cursor):
+        found.append(("p" if status == "spared" else "c", cursor, end))
+    elif status == "pending":
+        found.append(("t" if is_throttled else "w", cursor, now))
+    elif sent is not None and sent >= cursor:
+        _wait(found, cursor, sent, held, is_throttled)
+        _call(found, branch, sent, end)
+
+
+def _call(found: list[Segment], branch: Mapping[str, Any], sent: float, end: float) -> None:
+    status, first = branch["status"], branch["first"]
+    done = "j" if branch["role"] in JOIN_ROLES else "d"
+    after = {"succeeded": done, "running": "s", "cancelled": "c", "failed": "x"}.get(status, "s")
+    if status == "failed":
+        mark = min(FAILED_MARK_MS, end - sent)
+        found.append(("f", sent, end - mark))
+        found.append(("x", end - mark, end))
+        return
+    turn = end if first is None else first
+    found.append(("f", sent, turn))
+    found.append((after, turn, end))
+
+
+def look(branch: Mapping[str, Any], now: float, reads_values: bool) -> Look:
+    """Icon, words and note of a branch; `reads_values`: its join reads a value from answers."""
+    status = branch["status"]
+    if status == "succeeded":
+        return _look_done(branch, reads_values)
+    if status == "running":
+        return _look_running(branch, now)
+    if status == "pending":
+        return _look_pending(branch, now)
+    if status == "failed":
+        return Look("failed", "fail", "failed", _failure(branch))
+    if status == "spared":
+        return Look("done", "spared", "spared", "not needed")
+    return Look("done", "off", "cancelled", branch["reason"] or "cancelled")
+
+
+def _look_done(branch: Mapping[str, Any], reads_values: bool) -> Look:
+    note = _spent(branch)
+    is_read = reads_values and branch["role"] in ("vote", "guard")
+    if is_read and not branch["reading"]:
+        return Look("done", "warn", "unreadable", note)
+    if branch["cut"]:
+        return Look("done", "warn", "cut at the limit", note)
+    return Look("done", "done", "done", note)
+
+
+def _look_running(branch: Mapping[str, Any], now: float) -> Look:
+    if branch["first"] is not None:
+        return Look("live", "live", "streaming", f"{figures.duration(now - branch['sent'])}…")
+    if branch["tries"] > 1:
+        return Look("live", "live", "asking again", f"first token, try {branch['tries']}")
+    return Look("live", "live", "asked", "first token…")
+
+
+def _look_pending(branch: Mapping[str, Any], now: float) -> Look:
+    if branch["backoff"] is not None and branch["backoff"] > now:
+        left = figures.duration(branch["backoff"] - now)
+        if branch["trail"].endswith(":throttled"):
+            return Look("waiting", "hold", "throttled", f"held, {left} left")
+        return Look("waiting", "wait", "waiting", f"next try in {left}")
+    if branch["tries"]:
+        so_far = figures.plural(branch["tries"], "try", "tries")
+        return Look("waiting", "wait", "waiting", f"waiting, {so_far} so far")
+    return Look("waiting", "wait", "waiting", "waiting")
+
+
+def _failure(branch: Mapping[str, Any]) -> str:
+    word = ERROR_WORDS.get(branch["error_kind"], "failed")
+    return f"{word}, {branch['tries']} tries" if branch["tries"] > 1 else word
+
+
+def _spent(branch: Mapping[str, Any]) -> str:
+    parts = []
+    if branch["ended"] is not None and branch["sent"] is not None:
+        parts.append(figures.duration(branch["ended"] - branch["sent"]))
+    if branch["output_tokens"] is not None:
+        parts.append(f"{branch['output_tokens']:,} tok")
+    return " · ".join(parts)

@@ -1,0 +1,134 @@
+// A branch's line: state, words and phases. The twin of presenters/run_rows.py: both are tested
+// on branches.json. Times are milliseconds since the launch.
+
+import { duration, plural } from "./text.js";
+
+const FAILED_MARK_MS = 120;
+const JOIN_ROLES = new Set(["merge", "judge"]);
+const ERROR_WORDS = {
+  throttled: "throttled", unavailable: "unreachable", deadline: "timed out",
+  bad_reply: "broken reply", length: "too long", content_filter: "filtered", auth: "key refused",
+  quota: "quota used up", unknown_model: "unknown model", bad_request: "refused",
+};
+
+export function parseTrail(trail) {
+  if (!trail) return [];
+  return trail.split(" ").map((entry) => {
+    const [span, status] = entry.split(":");
+    const [sent, ended] = span.split("-");
+    return { sent: Number(sent), ended: Number(ended || sent), status };
+  });
+}
+
+export function segments(branch, now) {
+  const found = [];
+  let held = branch.held ?? 0;
+  let cursor = branch.ready ?? 0;
+  let isThrottled = false;
+  for (const earlier of parseTrail(branch.trail)) {
+    held = wait(found, cursor, earlier.sent, held, isThrottled);
+    failedTry(found, earlier);
+    cursor = earlier.ended;
+    isThrottled = earlier.status === "throttled";
+  }
+  last(found, branch, cursor, held, isThrottled, now);
+  return found.filter(([, a, b]) => b > a);
+}
+
+function wait(found, a, b, held, isThrottled) {
+  if (b <= a) return held;
+  if (isThrottled) {
+    found.push(["t", a, b]);
+    return Math.max(held - (b - a), 0);
+  }
+  const part = Math.min(held, b - a);
+  found.push(["w", a, b - part], ["t", b - part, b]);
+  return held - part;
+}
+
+function failedTry(found, { sent, ended, status }) {
+  if (status === "throttled" || status === "aborted") {
+    found.push([status === "throttled" ? "f" : "c", sent, ended]);
+    return;
+  }
+  const mark = Math.min(FAILED_MARK_MS, ended - sent);
+  found.push(["f", sent, ended - mark], ["x", ended - mark, ended]);
+}
+
+function last(found, branch, cursor, held, isThrottled, now) {
+  const { status, sent, ended } = branch;
+  const end = ended ?? now;
+  if ((status === "spared" || status === "cancelled") && (sent === null || sent < cursor)) {
+    found.push([status === "spared" ? "p" : "c", cursor, end]);
+  } else if (status === "pending") {
+    found.push([isThrottled ? "t" : "w", cursor, now]);
+  } else if (sent !== null && sent >= cursor) {
+    wait(found, cursor, sent, held, isThrottled);
+    call(found, branch, sent, end);
+  }
+}
+
+function call(found, branch, sent, end) {
+  if (branch.status === "failed") {
+    const mark = Math.min(FAILED_MARK_MS, end - sent);
+    found.push(["f", sent, end - mark], ["x", end - mark, end]);
+    return;
+  }
+  const done = JOIN_ROLES.has(branch.role) ? "j" : "d";
+  const after = { succeeded: done, running: "s", cancelled: "c" }[branch.status] ?? "s";
+  const turn = branch.first ?? end;
+  found.push(["f", sent, turn], [after, turn, end]);
+}
+
+export function look(branch, now, readsValues) {
+  switch (branch.status) {
+    case "succeeded": return lookDone(branch, readsValues);
+    case "running": return lookRunning(branch, now);
+    case "pending": return lookPending(branch, now);
+    case "failed": return { state: "failed", icon: "fail", word: "failed", note: failure(branch) };
+    case "spared": return { state: "done", icon: "spared", word: "spared", note: "not needed" };
+    default:
+      return { state: "done", icon: "off", word: "cancelled", note: branch.reason || "cancelled" };
+  }
+}
+
+function lookDone(branch, readsValues) {
+  const note = spent(branch);
+  const isRead = readsValues && (branch.role === "vote" || branch.role === "guard");
+  if (isRead && !branch.reading) return { state: "done", icon: "warn", word: "unreadable", note };
+  if (branch.cut) return { state: "done", icon: "warn", word: "cut at the limit", note };
+  return { state: "done", icon: "done", word: "done", note };
+}
+
+function lookRunning(branch, now) {
+  if (branch.first !== null) {
+    return { state: "live", icon: "live", word: "streaming", note: `${duration(now - branch.sent)}…` };
+  }
+  if (branch.tries > 1) {
+    return { state: "live", icon: "live", word: "asking again", note: `first token, try ${branch.tries}` };
+  }
+  return { state: "live", icon: "live", word: "asked", note: "first token…" };
+}
+
+function lookPending(branch, now) {
+  if (branch.backoff !== null && branch.backoff > now) {
+    const left = duration(branch.backoff - now);
+    return branch.trail.endsWith(":throttled")
+      ? { state: "waiting", icon: "hold", word: "throttled", note: `held, ${left} left` }
+      : { state: "waiting", icon: "wait", word: "waiting", note: `next try in ${left}` };
+  }
+  const note = branch.tries ? `waiting, ${plural(branch.tries, "try", "tries")} so far` : "waiting";
+  return { state: "waiting", icon: "wait", word: "waiting", note };
+}
+
+function failure(branch) {
+  const word = ERROR_WORDS[branch.error_kind] ?? "failed";
+  return branch.tries > 1 ? `${word}, ${branch.tries} tries` : word;
+}
+
+function spent(branch) {
+  const parts = [];
+  if (branch.ended !== null && branch.sent !== null) parts.push(duration(branch.ended - branch.sent));
+  if (branch.output_tokens !== null) parts.push(`${branch.output_tokens.toLocaleString("en-US")} tok`);
+  return parts.join(" · ");
+}
