@@ -1,0 +1,1 @@
+"""The asyncio engine: one coordinator a run, no framework, no HTTP, no database."""

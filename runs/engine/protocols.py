@@ -1,12 +1,16 @@
 """The engine's seams: what it needs of the world, as protocols. No framework, no HTTP."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from runs.domain.plan import CallSettings
+from runs.domain.plan import BranchSpec, CallSettings
 from runs.domain.policies import CallLimits
-from runs.domain.results import Completion
+from runs.domain.results import Ask, CallsSoFar, Child, Completion, JoinCall, Outcome
+from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+
+OnPiece = Callable[[str], None]
+"""Called with each piece of text as it arrives; the first call marks the first token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +21,6 @@ class ModelRequest:
     call: CallSettings
     limits: CallLimits
     uuid: str
-
-
-OnPiece = Callable[[str], None]
-"""Called with each piece of text as it arrives; the first call marks the first token."""
 
 
 class ModelClient(Protocol):
@@ -45,3 +45,155 @@ class ClientFactory(Protocol):
     """Gives the client of a connection, made once a process and loop."""
 
     def __call__(self, connection: Mapping[str, object]) -> ModelClient: ...
+
+
+class Limiter(Protocol):
+    """The one gate in front of all calls under a (connection, model)."""
+
+    limit: int
+    in_flight: int
+
+    async def acquire(self) -> None:
+        """Wait for a slot and for the rate limit, in order of asking."""
+        ...
+
+    def release(self) -> None: ...
+
+    def throttled(self, retry_after_s: float | None) -> float:
+        """The provider asked for less; returns the seconds for which the gate is shut."""
+        ...
+
+    def eased(self) -> None:
+        """A call succeeded."""
+        ...
+
+    def blocked_s(self) -> float:
+        """Seconds so far in which the rate limit, not the slots, held somebody."""
+        ...
+
+
+class Planner(Protocol):
+    """The plan of one run, seen from the engine."""
+
+    def spec(self, join: JoinState, index: int) -> BranchSpec: ...
+
+    def prompt(self, spec: BranchSpec) -> str:
+        """The rendered prompt; raises `InvalidInput`."""
+        ...
+
+    def asked(self, join: JoinState, call: JoinCall) -> BranchSpec:
+        """The spec of a call that a join asked for."""
+        ...
+
+    def next_wave(self, join: JoinState) -> int:
+        """How many more children to open now."""
+        ...
+
+    def aggregate(
+        self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
+    ) -> Outcome | Ask: ...
+
+    def read(self, join: JoinState, text: str) -> str:
+        """What the join reads from an answer, for display; empty where it reads nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control columns: what people wish of the run."""
+
+    cancel: bool = False
+    hold: bool = False
+    in_flight: int | None = None
+    watched: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """A success that arrived after its lease was lost, for the new owner to adopt."""
+
+    branch: int
+    attempt: int
+    text: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    sent_ms: int | None
+    ended_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run's changed rows, to be committed together under one seq."""
+
+    run_id: int
+    fence: int
+    seq: int
+    run: RunState
+    branches: Sequence[BranchState]
+    attempts: Sequence[AttemptState]
+    joins: Sequence[JoinState]
+    answers: Sequence[tuple[int, str]]
+    kpis: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """`late` not empty: nothing but the seq was written; adopt those and build the batch anew."""
+
+    seq: int
+    control: Control
+    late: tuple[LateAnswer, ...] = ()
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be written now; the same batch may be offered again."""
+
+
+class Store(Protocol):
+    async def commit(self, batch: Batch) -> Committed:
+        """Write the batch. Raises `Fenced` where another owner has the run, `StoreUnavailable`
+        where the store is away for now."""
+        ...
+
+    async def commit_late(self, run_id: int, late: LateAnswer) -> None:
+        """Keep a paid answer of a run that is no longer ours."""
+        ...
+
+
+class Observer(Protocol):
+    """Doorbells to whoever watches. Never awaited for, never needed."""
+
+    def changed(self, run_id: int, seq: int) -> None: ...
+
+    def text(self, run_id: int, chunks: list[tuple[int, int, int, str]]) -> None:
+        """`chunks`: (branch, attempt, offset in characters, text)."""
+        ...
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """Milliseconds since the run's launch."""
+        ...
+
+
+class Figures(Protocol):
+    """A run's KPIs: cheap ones with every commit, all of them at the end."""
+
+    def ended(self, branch: BranchState, attempt: AttemptState) -> None: ...
+
+    def live(self) -> Mapping[str, Any]: ...
+
+    def final(self) -> Mapping[str, Any]: ...
+
+
+class Money(Protocol):
+    """Prices of a run, by connection and model."""
+
+    def reservation(self, call: CallSettings, prompt: str) -> float:
+        """US dollars that the call can cost at most; 0 where the price is unknown."""
+        ...
+
+    def cost(
+        self, call: CallSettings, input_tokens: int | None, output_tokens: int | None
+    ) -> float | None: ...

@@ -1,0 +1,1 @@
+"""One run's wiring inside a worker: claim, load, compose, commit, sweep."""

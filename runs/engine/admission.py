@@ -1,0 +1,96 @@
+"""A run's queue in front of one limiter: a branch starts when the plan, the limiter and the
+budget allow it. Knows nothing of what a call is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from runs.domain.states import BranchStatus
+from runs.engine.protocols import Limiter, ModelClient
+from runs.engine.state import BranchState
+
+
+class Room:
+    """A run's own cap on calls in flight, and its pause while the budget is taken."""
+
+    def __init__(self, cap: int | None) -> None:
+        self.cap = cap
+        self.in_flight = 0
+        self.is_shut = False
+        self.peak = 0
+        self._changed = asyncio.Event()
+
+    def take(self) -> None:
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+
+    def give(self) -> None:
+        self.in_flight -= 1
+        self._changed.set()
+
+    def set_cap(self, cap: int | None) -> None:
+        self.cap = cap
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Until one more call fits under the cap."""
+        while self.cap is not None and self.in_flight >= self.cap:
+            await self.wait_for_end()
+
+    async def wait_for_end(self) -> None:
+        """Until some call has ended."""
+        self._changed.clear()
+        await self._changed.wait()
+
+
+class Lane:
+    """`admit` starts a branch, or returns False where it does not fit the budget now."""
+
+    def __init__(
+        self,
+        limiter: Limiter,
+        client: ModelClient,
+        room: Room,
+        admit: Callable[["Lane", BranchState], bool],
+    ) -> None:
+        self.limiter = limiter
+        self.client = client
+        self._room = room
+        self._admit = admit
+        self._queue: deque[BranchState] = deque()
+        self._arrived = asyncio.Event()
+
+    def push(self, branch: BranchState, now_ms: int, *, first: bool = False) -> None:
+        branch.queued_ms = now_ms
+        branch.blocked_at_queue_s = self.limiter.blocked_s()
+        if first:
+            self._queue.appendleft(branch)
+        else:
+            self._queue.append(branch)
+        self._arrived.set()
+
+    async def work(self) -> None:
+        """Admit for ever, one after the other: the limiter is fair between lanes."""
+        while True:
+            await self._some_queued()
+            await self._room.wait()
+            await self.limiter.acquire()
+            branch = self._next()
+            if branch is None:
+                self.limiter.release()
+            elif not self._admit(self, branch):
+                self._queue.appendleft(branch)
+                self.limiter.release()
+                await self._room.wait_for_end()
+
+    async def _some_queued(self) -> None:
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _next(self) -> BranchState | None:
+        while self._queue:
+            branch = self._queue.popleft()
+            if branch.status is BranchStatus.PENDING:
+                return branch
+        return None

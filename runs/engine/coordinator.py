@@ -1,0 +1,344 @@
+"""The one owner of a run: opens waves, admits calls, settles joins, ends the run.
+
+Everything happens on one loop, so that no lock is needed. It ends when the run has ended, was
+handed back, or was lost to another owner.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from runs.domain.errors import Fenced, InvalidInput
+from runs.domain.plan import CHILD_ROLES
+from runs.domain.policies import OnFailure
+from runs.domain.results import FAILED_OUTCOMES, ContributionKind, Outcome, OutcomeKind
+from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
+from runs.engine.admission import Lane, Room
+from runs.engine.calls import Calls
+from runs.engine.joining import Joining
+from runs.engine.journal import Journal
+from runs.engine.livetext import LiveText
+from runs.engine.protocols import (
+    Clock,
+    Control,
+    Figures,
+    LateAnswer,
+    Limiter,
+    ModelClient,
+    Money,
+    Observer,
+    Planner,
+    Store,
+)
+from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+
+log = logging.getLogger(__name__)
+
+LOST_CHILD = frozenset({ContributionKind.FAILED, ContributionKind.MISSING})
+
+Gate = Callable[[str, str], tuple[Limiter, ModelClient]]
+"""The limiter and the client of a (connection, model)."""
+
+
+class Coordinator:
+    def __init__(
+        self,
+        run: RunState,
+        *,
+        planner: Planner,
+        store: Store,
+        observer: Observer,
+        money: Money,
+        clock: Clock,
+        figures: Figures,
+        gate: Gate,
+    ) -> None:
+        self.run = run
+        self._planner = planner
+        self._money = money
+        self._clock = clock
+        self._figures = figures
+        self._gate = gate
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._room = Room(run.in_flight_cap)
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_ending = False
+        self._texts = LiveText(run.id, observer, clock)
+        self._journal = Journal(
+            run,
+            store,
+            observer,
+            kpis=figures.live,
+            on_control=self.control,
+            on_late=self._adopt,
+        )
+        self._calls = Calls(
+            run,
+            journal=self._journal,
+            room=self._room,
+            store=store,
+            money=money,
+            clock=clock,
+            texts=self._texts,
+            on_end=self._attempt_ended,
+            on_broken=self._fail,
+            is_wanted=lambda branch: not run.joins[branch.join].is_stopped,
+            read=lambda branch: planner.read(run.joins[branch.join], branch.text),
+        )
+        self._joining = Joining(
+            run, planner, self._journal, on_open=self._queue, on_root=self._root_ended
+        )
+
+    # -- life ------------------------------------------------------------------------------
+
+    async def work(self, control: Control) -> None:
+        """Raises `Fenced` where another owner took the run, and whatever broke."""
+        self._spawn(self._journal.work())
+        try:
+            self._resume(control)
+            await self._over
+        except Fenced:
+            self._calls.is_lost = True
+            self._shut()
+            await self._calls.close(self.run.limits.deadline_s)
+            raise
+        finally:
+            self._shut()
+            self._calls.abort_all()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _resume(self, control: Control) -> None:
+        """Take up the run where its rows say it stands; a fresh run stands at its start."""
+        if self.run.status is not RunStatus.CANCELLING:
+            self.run.become(RunStatus.RUNNING)
+        self._journal.run()
+        for attempt in self.run.lost:
+            self._journal.attempt(attempt)
+        for branch in self.run.branches.values():
+            self._joining.place(self.run.joins[branch.join], branch)
+            if branch.status is BranchStatus.RUNNING:
+                self.run.move(branch, BranchStatus.PENDING)
+                self._journal.branch(branch)
+        self.control(control)
+        if self._is_ending:
+            return
+        for branch in list(self.run.branches.values()):
+            self._heed_failure(branch)
+        self._joining.settle_all()
+        if self._is_ending:
+            return
+        for branch in list(self.run.branches.values()):
+            if branch.status is BranchStatus.PENDING:
+                self._queue(branch)
+        self._joining.open_waves()
+
+    def control(self, control: Control) -> None:
+        """Heed the control columns; called with every commit and each second."""
+        if control.watched is not None:
+            self._texts.watch(control.watched)
+        if control.in_flight is not None and control.in_flight != self._room.cap:
+            self._room.set_cap(control.in_flight)
+        if self._is_ending:
+            return
+        if control.cancel or self.run.status is RunStatus.CANCELLING:
+            self._end_by(self._cancel())
+        elif control.hold:
+            self._end_by(self._give_up(RunStatus.HELD, self.run.limits.deadline_s))
+
+    async def hand_back(self, grace_s: float) -> None:
+        """Stop admitting, let open calls end for `grace_s`, and leave the run to others."""
+        if not self._is_ending:
+            self._end_by(self._give_up(RunStatus.QUEUED, grace_s))
+        with contextlib.suppress(Exception):
+            await asyncio.shield(self._over)
+
+    def fenced(self) -> None:
+        """Somebody else holds the run now."""
+        self._fail(Fenced())
+
+    # -- branches --------------------------------------------------------------------------
+
+    def _queue(self, branch: BranchState) -> None:
+        now = self._clock.now_ms()
+        if branch.ready_ms is None:
+            branch.ready_ms = now
+        self._lane(branch).push(branch, now)
+
+    def _lane(self, branch: BranchState) -> Lane:
+        key = (branch.spec.call.connection, branch.spec.call.model)
+        if key not in self._lanes:
+            limiter, client = self._gate(*key)
+            self._lanes[key] = Lane(limiter, client, self._room, self._admit)
+            self._spawn(self._lanes[key].work())
+        return self._lanes[key]
+
+    def _admit(self, lane: Lane, branch: BranchState) -> bool:
+        """Start the branch; False where it must wait for money now taken by open calls."""
+        try:
+            prompt = self._joining.prompts.get(branch.number) or self._planner.prompt(branch.spec)
+        except InvalidInput as error:
+            lane.limiter.release()
+            self._refuse(branch, error)
+            return True
+        reservation = self._money.reservation(branch.spec.call, prompt)
+        if self._calls.fits(reservation):
+            self._calls.start(lane, branch, prompt, reservation)
+            self._joining.admitted()
+            return True
+        if self._room.in_flight:
+            return False
+        lane.limiter.release()
+        self._out_of_budget()
+        return True
+
+    def _refuse(self, branch: BranchState, error: InvalidInput) -> None:
+        """End a branch whose prompt cannot be written; nothing was sent."""
+        branch.ended_ms = self._clock.now_ms()
+        branch.error_kind, branch.reason = "template", error.message[:300]
+        self.run.move(branch, BranchStatus.RUNNING)
+        self.run.move(branch, BranchStatus.FAILED)
+        self._branch_ended(branch)
+
+    def _attempt_ended(self, branch: BranchState, attempt: AttemptState) -> None:
+        self._figures.ended(branch, attempt)
+        if branch.status is not BranchStatus.PENDING:
+            self._branch_ended(branch)
+        elif self.run.joins[branch.join].is_stopped:
+            self._call_off(branch)
+            self._joining.settle(self.run.joins[branch.join])
+
+    def _branch_ended(self, branch: BranchState) -> None:
+        self._journal.branch(branch)
+        self._heed_failure(branch)
+        self._joining.branch_ended(branch)
+
+    def _heed_failure(self, branch: BranchState) -> None:
+        is_lost_child = branch.status is BranchStatus.FAILED and branch.role in CHILD_ROLES
+        if is_lost_child and self.run.policy.on_failure is OnFailure.STOP:
+            name = branch.spec.label or f"branch {branch.number + 1}"
+            self._stop(self.run.joins[branch.join], f"stopped: {name} failed")
+
+    def _out_of_budget(self) -> None:
+        """Nothing is in flight and the next call does not fit: join what there is."""
+        self.run.reason = "The run's cap was reached; what is missing was not called."
+        for join in self.run.joins:
+            if not join.is_over:
+                self._stop(join, "budget")
+        self._joining.settle_all()
+
+    def _stop(self, join: JoinState, reason: str) -> None:
+        """Start nothing more under this join, and close what is open."""
+        if join.is_stopped:
+            return
+        join.is_stopped, join.stop_reason = True, reason
+        numbers = [*join.branches.values(), *join.asked.values()]
+        for branch in [self.run.branches[number] for number in numbers]:
+            if branch.status is BranchStatus.PENDING:
+                self._call_off(branch)
+        self._calls.abort(numbers)
+
+    def _call_off(self, branch: BranchState) -> None:
+        join = self.run.joins[branch.join]
+        branch.reason = join.stop_reason or "cancelled"
+        branch.ended_ms = branch.ended_ms or self._clock.now_ms()
+        self.run.move(branch, BranchStatus.CANCELLED)
+        self._journal.branch(branch)
+        if branch.role in CHILD_ROLES:
+            join.ended += 1
+
+    def _adopt(self, late: LateAnswer) -> None:
+        """Take over a paid answer that came after its lease was lost."""
+        branch = self.run.branches.get(late.branch)
+        if branch is None or branch.status is not BranchStatus.PENDING:
+            return
+        branch.text = late.text
+        branch.input_tokens, branch.output_tokens = late.input_tokens, late.output_tokens
+        branch.cost_usd = late.cost_usd
+        branch.sent_ms, branch.ended_ms = late.sent_ms, late.ended_ms
+        branch.reading = self._planner.read(self.run.joins[branch.join], late.text)
+        self.run.move(branch, BranchStatus.SUCCEEDED)
+        self._branch_ended(branch)
+
+    # -- ends ------------------------------------------------------------------------------
+
+    def _root_ended(self) -> None:
+        if not self._is_ending:
+            self._end_by(self._finish(self.run.root.outcome))
+
+    async def _finish(self, root: Outcome | None) -> None:
+        if root is None:
+            return
+        self.run.outcome = root.kind
+        self.run.reason = self.run.reason or root.detail[:300]
+        await self._release(self._status(root.kind))
+
+    def _status(self, kind: OutcomeKind) -> RunStatus:
+        """Whether the work was done; what it gave is the outcome's to say."""
+        if kind in FAILED_OUTCOMES:
+            return RunStatus.FAILED
+        outcomes = [join.outcome for join in self.run.joins if join.outcome]
+        is_lost = any(c.kind in LOST_CHILD for o in outcomes for c in o.contributions)
+        return RunStatus.PARTIAL if is_lost else RunStatus.SUCCEEDED
+
+    async def _cancel(self) -> None:
+        """Acknowledged with the commit of `cancelling`: after it no call starts."""
+        self.run.become(RunStatus.CANCELLING)
+        self._shut()
+        self._journal.run()
+        await self._journal.flush()
+        await self._calls.close(0)
+        for branch in list(self.run.branches.values()):
+            if branch.status is BranchStatus.PENDING:
+                self._call_off(branch)
+        for join in self.run.joins:
+            if not join.is_over:
+                join.become(JoinStatus.CANCELLED)
+                self._journal.join(join)
+        await self._release(RunStatus.CANCELLED)
+
+    async def _give_up(self, status: RunStatus, grace_s: float) -> None:
+        self._shut()
+        await self._calls.close(grace_s)
+        await self._release(status)
+
+    async def _release(self, status: RunStatus) -> None:
+        """The last commit: the run's end (or pause) and its lease, given up."""
+        self._shut()
+        self.run.become(status)
+        if status in ENDED_RUN:
+            self.run.ended_ms = self._clock.now_ms()
+            self._figures.final()
+        self.run.is_released = True
+        self._journal.run()
+        await self._journal.flush()
+        if not self._over.done():
+            self._over.set_result(None)
+
+    def _shut(self) -> None:
+        """Admit nothing, try nothing again, settle nothing."""
+        self._is_ending = True
+        self._joining.is_shut = True
+        self._calls.shut()
+
+    def _end_by(self, way: Coroutine[Any, Any, None]) -> None:
+        self._is_ending = True
+        self._spawn(way)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(error)

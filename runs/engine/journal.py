@@ -1,0 +1,186 @@
+"""What changed since the last commit, and the loop that commits it.
+
+A row changed twice before its commit is written once. An intent (an attempt about to be sent) is
+released to its socket only after the commit that holds it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from runs.engine.protocols import Batch, Committed, Control, LateAnswer, Observer, Store, StoreUnavailable
+from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+
+log = logging.getLogger(__name__)
+
+ROWS_A_COMMIT = 1_000
+SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
+RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An attempt whose row must be on disk before `open` may send it; `drop` never sends it."""
+
+    attempt: AttemptState
+    open: Callable[[], None]
+    drop: Callable[[], None]
+
+
+class Journal:
+    def __init__(
+        self,
+        run: RunState,
+        store: Store,
+        observer: Observer,
+        *,
+        kpis: Callable[[], Mapping[str, Any]],
+        on_control: Callable[[Control], None],
+        on_late: Callable[[LateAnswer], None],
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._observer = observer
+        self._kpis = kpis
+        self._on_control = on_control
+        self._on_late = on_late
+        self._branches: dict[int, BranchState] = {}
+        self._attempts: dict[tuple[int, int], AttemptState] = {}
+        self._joins: dict[int, JoinState] = {}
+        self._answers: dict[int, str] = {}
+        self._intents: list[Intent] = []
+        self._is_dirty = False
+        self._wake = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._soft_timer: asyncio.TimerHandle | None = None
+
+    def branch(self, branch: BranchState) -> None:
+        self._branches[branch.number] = branch
+        self.run()
+
+    def attempt(self, attempt: AttemptState) -> None:
+        self._attempts[attempt.branch, attempt.number] = attempt
+        self.run()
+
+    def join(self, join: JoinState) -> None:
+        self._joins[join.number] = join
+        self.run()
+
+    def answer(self, branch: BranchState) -> None:
+        self._answers[branch.number] = branch.text
+        self.run()
+
+    def run(self) -> None:
+        self._is_dirty = True
+        self._wake.set()
+
+    def soft(self, branch: BranchState, attempt: AttemptState) -> None:
+        """Write these with the next commit, or after a moment if none comes."""
+        self._branches[branch.number] = branch
+        self._attempts[attempt.branch, attempt.number] = attempt
+        self._is_dirty = True
+        if self._soft_timer is None:
+            self._soft_timer = asyncio.get_running_loop().call_later(SOFT_DELAY_S, self._soft_due)
+
+    def _soft_due(self) -> None:
+        self._soft_timer = None
+        self._wake.set()
+
+    def intent(self, branch: BranchState, intent: Intent) -> None:
+        self._intents.append(intent)
+        self.attempt(intent.attempt)
+        self.branch(branch)
+
+    def withdraw(self) -> None:
+        """Take back the intents that no commit has released; their requests are never sent."""
+        intents, self._intents = self._intents, []
+        for intent in intents:
+            intent.drop()
+
+    async def work(self) -> None:
+        """Commit whatever is there, for ever; raises `Fenced`."""
+        while True:
+            await self._wake.wait()
+            await self._commit()
+
+    async def flush(self) -> None:
+        """Return once everything known now is committed; raises `Fenced`."""
+        while self._is_dirty:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        async with self._one_at_a_time:
+            self._wake.clear()
+            if not self._is_dirty:
+                return
+            batch, intents = self._take()
+            committed = await self._persist(batch)
+            while committed.late:
+                committed = await self._persist(self._rebuilt(batch, committed))
+            self._run.seq = committed.seq
+            for intent in intents:
+                intent.open()
+            self._on_control(committed.control)
+            self._observer.changed(self._run.id, committed.seq)
+
+    def _take(self) -> tuple[Batch, list[Intent]]:
+        branches = _first(self._branches, ROWS_A_COMMIT)
+        intents, self._intents = self._intents, []
+        batch = Batch(
+            run_id=self._run.id,
+            fence=self._run.fence,
+            seq=self._run.seq,
+            run=self._run,
+            branches=branches,
+            attempts=_first(self._attempts, len(self._attempts)),
+            joins=_first(self._joins, len(self._joins)),
+            answers=list(self._answers.items()),
+            kpis=self._kpis(),
+        )
+        self._answers.clear()
+        self._is_dirty = bool(self._branches)
+        if self._is_dirty:
+            self._wake.set()
+        return batch, intents
+
+    def _rebuilt(self, batch: Batch, committed: Committed) -> Batch:
+        """Fold in what others wrote in the meantime, then offer the same rows again."""
+        self._run.seq = committed.seq
+        for late in committed.late:
+            self._on_late(late)
+        return Batch(
+            batch.run_id,
+            batch.fence,
+            committed.seq,
+            batch.run,
+            batch.branches,
+            batch.attempts,
+            batch.joins,
+            batch.answers,
+            self._kpis(),
+        )
+
+    async def _persist(self, batch: Batch) -> Committed:
+        """Commit, however long the database is away; nothing starts meanwhile."""
+        tries = 0
+        while True:
+            try:
+                return await self._store.commit(batch)
+            except Fenced:
+                raise
+            except Exception:
+                log.exception("run %s: a commit failed and is tried again", self._run.id)
+            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            tries += 1
+
+
+Key = TypeVar("Key")
+Row = TypeVar("Row")
+
+
+def _first(rows: dict[Key, Row], most: int) -> list[Row]:
+    """Take the `most` oldest rows out of `rows`."""
+    keys = list(rows)[:most]
+    return [rows.pop(key) for key in keys]

@@ -1,0 +1,176 @@
+"""A run in memory, as its coordinator holds it: mutable rows, moved only along TRANSITIONS."""
+
+from dataclasses import dataclass, field
+
+from runs.domain.plan import BranchSpec, Role
+from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
+from runs.domain.results import CallKey, Child, ChildState, Outcome
+from runs.domain.states import AttemptStatus, BranchStatus, JoinStatus, RunStatus, move
+
+
+@dataclass(slots=True)
+class AttemptState:
+    """One request. Times in ms since the run's launch; money in US dollars."""
+
+    branch: int
+    number: int
+    uuid: str
+    ready_ms: int
+    admitted_ms: int
+    reserved_usd: float = 0.0
+    status: AttemptStatus = AttemptStatus.SENT
+    sent_ms: int | None = None
+    first_token_ms: int | None = None
+    ended_ms: int | None = None
+    held_ms: int = 0
+    held_reason: str = ""
+    status_code: int | None = None
+    retry_after_s: float | None = None
+    error_kind: str = ""
+    error: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    is_cost_confirmed: bool = False
+
+    def become(self, status: AttemptStatus) -> None:
+        self.status = move(self.status, status)
+
+
+@dataclass(slots=True)
+class BranchState:
+    """One call of the plan or of a join, with its end."""
+
+    number: int
+    join: int
+    role: Role
+    index: int
+    spec: BranchSpec
+    level: int = 0
+    pass_n: int = 1
+    status: BranchStatus = BranchStatus.PENDING
+    reason: str = ""
+    error_kind: str = ""
+    is_cut: bool = False
+    tries: int = 0
+    errors: int = 0
+    ready_ms: int | None = None
+    sent_ms: int | None = None
+    first_token_ms: int | None = None
+    ended_ms: int | None = None
+    backoff_until_ms: int | None = None
+    held_ms: int = 0
+    trail: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    reading: str = ""
+    input_hash: str = ""
+    text: str = ""
+    queued_ms: int = 0
+    blocked_at_queue_s: float = 0.0
+
+    @property
+    def key(self) -> CallKey:
+        return CallKey(self.role, self.level, self.index)
+
+    def as_child(self) -> Child:
+        state = _CHILD_STATES[self.status]
+        return Child(
+            index=self.index,
+            label=self.spec.label,
+            state=state,
+            text=self.text,
+            reason=self.reason,
+            is_cut=self.is_cut,
+            role=self.role,
+        )
+
+
+_CHILD_STATES = {
+    BranchStatus.SUCCEEDED: ChildState.ANSWERED,
+    BranchStatus.FAILED: ChildState.FAILED,
+    BranchStatus.CANCELLED: ChildState.CANCELLED,
+    BranchStatus.SPARED: ChildState.SPARED,
+}
+
+
+@dataclass(slots=True)
+class JoinState:
+    """An inner node. `opened` children have a row; `ended` of those are over."""
+
+    number: int
+    parent: int | None
+    position: int
+    label: str
+    children: int
+    item: int
+    branches_are_children: bool
+    status: JoinStatus = JoinStatus.WAITING
+    outcome: Outcome | None = None
+    opened: int = 0
+    ended: int = 0
+    failed: int = 0
+    is_stopped: bool = False
+    stop_reason: str = ""
+    branches: dict[int, int] = field(default_factory=dict)  # child index → branch number
+    asked: dict[CallKey, int] = field(default_factory=dict)  # asked call → branch number
+
+    def become(self, status: JoinStatus) -> None:
+        self.status = move(self.status, status)
+
+    @property
+    def is_over(self) -> bool:
+        return self.outcome is not None
+
+
+@dataclass(slots=True)
+class RunState:
+    """The run's own row. `seq` is the number of the last commit that this owner made or saw."""
+
+    id: int
+    fence: int
+    seq: int
+    status: RunStatus
+    policy: FailurePolicy
+    retry: RetryPolicy
+    limits: CallLimits
+    budget: Budget
+    accept_cut: bool = False
+    in_flight_cap: int | None = None
+    outcome: str = ""
+    reason: str = ""
+    ended_ms: int | None = None
+    spent_usd: float = 0.0
+    reserved_usd: float = 0.0
+    calls: int = 0
+    in_flight: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    joins: list[JoinState] = field(default_factory=list)
+    branches: dict[int, BranchState] = field(default_factory=dict)
+    attempts: list[AttemptState] = field(default_factory=list)
+    lost: list[AttemptState] = field(default_factory=list)  # found open at the claim, not written yet
+    down_spans_ms: list[tuple[int, int]] = field(default_factory=list)
+    is_released: bool = False  # the last commit also gives up the lease
+
+    def add(self, branch: BranchState) -> None:
+        self.branches[branch.number] = branch
+        self.counts[branch.status] = self.counts.get(branch.status, 0) + 1
+
+    def move(self, branch: BranchState, status: BranchStatus) -> None:
+        """The one way in which a branch changes its state, so that the counts stay true."""
+        self.counts[branch.status] -= 1
+        branch.status = move(branch.status, status)
+        self.counts[status] = self.counts.get(status, 0) + 1
+
+    @property
+    def pending(self) -> int:
+        return self.counts.get(BranchStatus.PENDING, 0)
+
+    def become(self, status: RunStatus) -> None:
+        if status is not self.status:
+            self.status = move(self.status, status)
+
+    @property
+    def root(self) -> JoinState:
+        return self.joins[0]

@@ -1,0 +1,156 @@
+"""Puts one run together inside a worker: clients, gates, prices, figures, coordinator."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from runs.domain.plan import CallSettings
+from runs.domain.usage import Price, input_upper_bound
+from runs.engine.coordinator import Coordinator
+from runs.engine.protocols import Limiter, ModelClient, Observer
+from runs.execution.figures import RunningFigures
+from runs.execution.limiter import Change, Gate
+from runs.execution.load import Loaded, LoadedConnection
+from runs.execution.store import DatabaseStore, Writer
+from runs.models import LimiterChange, LimiterState
+from runs.providers import registry
+
+SAVE_EVERY_S = 1.0
+
+
+class RunClock:
+    """Milliseconds since the launch, steady within a process whatever the wall clock does."""
+
+    def __init__(self, launched_at: datetime) -> None:
+        since = (datetime.now(UTC) - launched_at).total_seconds()
+        self._zero = time.monotonic() - max(since, 0.0)
+
+    def now_ms(self) -> int:
+        return int((time.monotonic() - self._zero) * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class RunMoney:
+    """Prices frozen with the run, by connection and model."""
+
+    connections: Mapping[str, LoadedConnection]
+
+    def _price(self, call: CallSettings) -> Price | None:
+        frozen = self.connections[call.connection].prices.get(call.model)
+        return None if frozen is None else Price(**frozen)
+
+    def reservation(self, call: CallSettings, prompt: str) -> float:
+        price = self._price(call)
+        if price is None:
+            return 0.0
+        return price.cost(input_upper_bound(call.system, prompt), call.max_tokens)
+
+    def cost(
+        self, call: CallSettings, input_tokens: int | None, output_tokens: int | None
+    ) -> float | None:
+        price = self._price(call)
+        if price is None or input_tokens is None or output_tokens is None:
+            return None
+        return price.cost(input_tokens, output_tokens)
+
+
+class Workshop:
+    """What the runs of a process share: connections' clients and gates, the writer, the bell."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        observer: Observer,
+        *,
+        workers: int,
+        private_hosts: tuple[str, ...],
+    ) -> None:
+        self._writer = writer
+        self._observer = observer
+        self._workers = workers
+        self._private_hosts = private_hosts
+        self._clients: dict[tuple[str, ...], ModelClient] = {}
+        self._gates: dict[tuple[int, str], Gate] = {}
+        self._saved: dict[tuple[int, str], float] = {}
+
+    def coordinator(self, loaded: Loaded) -> Coordinator:
+        clock = RunClock(loaded.launched_at)
+        return Coordinator(
+            loaded.state,
+            planner=loaded.planner,
+            store=DatabaseStore(self._writer),
+            observer=self._observer,
+            money=RunMoney(loaded.connections),
+            clock=clock,
+            figures=RunningFigures(
+                loaded.state,
+                clock,
+                is_private=any(c.is_private for c in loaded.connections.values()),
+                limit=min((self._share(c.in_flight) for c in loaded.connections.values()), default=1),
+                baseline=loaded.baseline,
+                on_call=self._writer.observe_call,
+            ),
+            gate=lambda name, model: self._at(loaded.connections[name], model),
+        )
+
+    def _at(self, connection: LoadedConnection, model: str) -> tuple[Limiter, ModelClient]:
+        return self._gate(connection, model), self.client(connection.mapping)
+
+    def client(self, mapping: Mapping[str, Any]) -> ModelClient:
+        key = tuple(str(mapping[part]) for part in ("kind", "base_url", "api_key"))
+        if key not in self._clients:
+            self._clients[key] = registry.client(mapping, private_hosts=self._private_hosts)
+        return self._clients[key]
+
+    def _share(self, limit: int) -> int:
+        """Until the workers share one gate, each takes its part of the limit."""
+        return max(limit // self._workers, 1)
+
+    def _gate(self, connection: LoadedConnection, model: str) -> Gate:
+        key = (connection.id, model)
+        per_minute = connection.calls_per_minute
+        gate = self._gates.get(key)
+        if gate is None:
+            gate = self._gates[key] = Gate(
+                limit=1, on_change=lambda change: self._save(connection.id, model, change)
+            )
+            if (not_before := connection.not_before.get(model)) is not None:
+                gate.restore(not_before.timestamp())
+        gate.limit = self._share(connection.in_flight)
+        gate.per_second = per_minute / 60 / self._workers if per_minute else None
+        return gate
+
+    def _save(self, connection_id: int, model: str, change: Change) -> None:
+        """Keep the gate's pause over a crash; at most once a second."""
+        now = time.monotonic()
+        key = (connection_id, model)
+        if not connection_id or now - self._saved.get(key, -SAVE_EVERY_S) < SAVE_EVERY_S:
+            return
+        self._saved[key] = now
+        self._writer.submit(0, lambda: save_change(connection_id, model, change))
+
+    async def close(self) -> None:
+        await asyncio.gather(
+            *(client.close() for client in self._clients.values()), return_exceptions=True
+        )
+        await registry.close()
+
+
+def save_change(connection_id: int, model: str, change: Change) -> None:
+    not_before = datetime.fromtimestamp(change.not_before, UTC)
+    LimiterState.objects.update_or_create(
+        connection_id=connection_id,
+        model=model,
+        defaults={"limit": change.limit, "not_before": not_before},
+    )
+    LimiterChange.objects.create(
+        connection_id=connection_id,
+        model=model,
+        at=datetime.fromtimestamp(change.at, UTC),
+        limit=change.limit,
+        not_before=not_before,
+        reason=change.reason,
+    )

@@ -1,0 +1,77 @@
+"""Who owns a run: claim, renew, release. A claim moves the fence on, so that an earlier owner's
+next commit finds nothing to write to."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from runs.domain.states import OPEN_RUN, RunStatus
+from runs.models import Run
+
+LEASE = timedelta(seconds=30)
+RENEW_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    run_id: int
+    fence: int
+    seq: int
+
+
+def claimable() -> QuerySet[Run]:
+    """Open, planned runs without a living lease. A held run waits for its person, unless that
+    person wants it cancelled."""
+    now = timezone.now()
+    return Run.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=now),
+        status__in=OPEN_RUN,
+        planned_at__isnull=False,
+    ).exclude(status=RunStatus.HELD, cancel_wanted=False)
+
+
+def claim(run_id: int, owner: str) -> Claim | None:
+    """Take the run, or None where somebody else has it or it has ended."""
+    taken = claimable().filter(id=run_id).update(
+        fence=F("fence") + 1,
+        seq=F("seq") + 1,
+        lease_owner=owner,
+        lease_until=timezone.now() + LEASE,
+    )
+    if not taken:
+        return None
+    fence, seq = Run.objects.values_list("fence", "seq").get(id=run_id)
+    return Claim(run_id, fence, seq)
+
+
+def renew(fences: dict[int, int]) -> list[int]:
+    """Renew these runs' leases (fence by run id); returns those that are lost."""
+    until = timezone.now() + LEASE
+    return [
+        run_id
+        for run_id, fence in fences.items()
+        if not Run.objects.filter(id=run_id, fence=fence).update(lease_until=until)
+    ]
+
+
+def release_all() -> int:
+    """Leases of an earlier process are dead: only for whoever holds the data directory alone."""
+    return Run.objects.filter(status__in=OPEN_RUN, lease_until__isnull=False).update(
+        lease_owner="", lease_until=None
+    )
+
+
+def break_off(claimed: Claim, reason: str) -> None:
+    """End a run that cannot be worked on, saying why, rather than trying for ever."""
+    Run.objects.filter(id=claimed.run_id, fence=claimed.fence).update(
+        seq=F("seq") + 1,
+        status=RunStatus.FAILED,
+        outcome="failed",
+        reason=reason[:300],
+        ended_at=timezone.now(),
+        lease_owner="",
+        lease_until=None,
+        in_flight=0,
+    )

@@ -1,0 +1,265 @@
+"""A claimed run's rows, as the engine's state: where the run stands, whoever worked on it before.
+
+An attempt without an end is `lost` and counted at its reservation. A finished branch keeps its
+answer and is never called again.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from runs.domain.errors import Fenced
+from runs.domain.plan import Item, PlannedJoin, Role
+from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
+from runs.domain.results import Contribution, ContributionKind, Outcome, OutcomeKind
+from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
+from runs.engine.protocols import Control
+from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+from runs.execution.lease import Claim
+from runs.execution.planner import RunPlanner
+from runs.execution.rows import watched_of
+from runs.models import (
+    Answer,
+    Attempt,
+    Branch,
+    Connection,
+    Item as ItemRow,
+    Join,
+    LimiterState,
+    Outcome as OutcomeRow,
+    Run,
+)
+from runs.planning import configuration as configurations
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConnection:
+    """A connection as its client needs it. `mapping` carries the key: never log or store it."""
+
+    id: int
+    mapping: Mapping[str, Any]
+    in_flight: int
+    calls_per_minute: int | None
+    is_private: bool
+    prices: Mapping[str, Any]
+    not_before: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    state: RunState
+    planner: RunPlanner
+    control: Control
+    launched_at: datetime
+    connections: Mapping[str, LoadedConnection]
+    baseline: Mapping[str, Any]
+
+
+def load(claimed: Claim) -> Loaded:
+    """Read the run's rows. Raises `Fenced` where the run is gone or taken."""
+    run = Run.objects.filter(id=claimed.run_id, fence=claimed.fence).first()
+    if run is None or run.launched_at is None:
+        raise Fenced
+    configuration = configurations.parse(run.spec)
+    planned = [_planned(row) for row in Join.objects.filter(run=run).order_by("number")]
+    planner = RunPlanner(configuration, planned, _items(run))
+    state = _run_state(run, claimed, configuration)
+    state.joins = [_join_state(join) for join in planned]
+    _load_outcomes(run, state)
+    _load_branches(run, state, planner)
+    _load_attempts(run, state)
+    return Loaded(
+        state=state,
+        planner=planner,
+        control=Control(
+            run.cancel_wanted, run.hold_wanted, run.in_flight_wanted, watched_of(run.watched)
+        ),
+        launched_at=run.launched_at,
+        connections={name: _connection(frozen) for name, frozen in run.connections.items()},
+        baseline=run.baseline,
+    )
+
+
+def _run_state(run: Run, claimed: Claim, c: configurations.Configuration) -> RunState:
+    return RunState(
+        id=run.id,
+        fence=claimed.fence,
+        seq=claimed.seq,
+        status=RunStatus(run.status),
+        policy=FailurePolicy(c.on_failure.policy, c.on_failure.least),
+        retry=RetryPolicy(tries=c.limits.tries),
+        limits=CallLimits(deadline_s=c.limits.deadline_s),
+        budget=Budget(run.budget_usd, run.budget_calls),
+        accept_cut=c.call.accept_cut,
+        in_flight_cap=run.in_flight_wanted or c.limits.in_flight,
+    )
+
+
+def _items(run: Run) -> dict[int, Item]:
+    rows = ItemRow.objects.filter(run=run).values_list("number", "label", "fields", "gold")
+    return {number: Item(number, label, fields, gold) for number, label, fields, gold in rows}
+
+
+def _planned(row: Join) -> PlannedJoin:
+    return PlannedJoin(
+        index=row.number,
+        parent=row.parent_number,
+        position=row.position,
+        label=row.label,
+        children=row.children,
+        item=row.item_number,
+        branches_are_children=row.branches_are_children,
+    )
+
+
+def _join_state(join: PlannedJoin) -> JoinState:
+    return JoinState(
+        number=join.index,
+        parent=join.parent,
+        position=join.position,
+        label=join.label,
+        children=join.children,
+        item=join.item,
+        branches_are_children=join.branches_are_children,
+    )
+
+
+def _load_outcomes(run: Run, state: RunState) -> None:
+    """Joins that ended before stay ended."""
+    stored = {row.join_id: row for row in OutcomeRow.objects.filter(run=run, pass_n=1)}
+    for row in Join.objects.filter(run=run, status__in=ENDED_JOIN):
+        join = state.joins[row.number]
+        join.status = JoinStatus(row.status)
+        outcome = stored.get(row.id)
+        if outcome is None:
+            continue
+        join.outcome = Outcome(
+            kind=OutcomeKind(outcome.kind),
+            value=outcome.value,
+            contributions=tuple(
+                Contribution(child, ContributionKind(kind), reason, value)
+                for child, kind, reason, value in outcome.contributions
+            ),
+            quality=outcome.quality,
+            detail=outcome.detail,
+        )
+        if join.parent is not None:
+            state.joins[join.parent].ended += 1
+
+
+def _load_branches(run: Run, state: RunState, planner: RunPlanner) -> None:
+    texts = dict(Answer.objects.filter(branch__run=run).values_list("branch_id", "text"))
+    for row in Branch.objects.filter(run=run).order_by("number").iterator(chunk_size=5_000):
+        state.add(_branch_state(row, state, planner, texts.get(row.id, "")))
+
+
+def _branch_state(row: Branch, state: RunState, planner: RunPlanner, text: str) -> BranchState:
+    join = state.joins[row.join_number]
+    role = Role(row.role)
+    if role in (Role.MERGE, Role.JUDGE):
+        spec = planner.asked_spec(join, role, row.index, row.label)
+    else:
+        spec = planner.spec(join, row.index)
+    return BranchState(
+        number=row.number,
+        join=row.join_number,
+        role=role,
+        index=row.index,
+        spec=spec,
+        level=row.level,
+        pass_n=row.pass_n,
+        status=BranchStatus(row.status),
+        reason=row.reason,
+        error_kind=row.error_kind,
+        is_cut=row.is_cut,
+        tries=row.tries,
+        ready_ms=row.ready_ms,
+        sent_ms=row.sent_ms,
+        first_token_ms=row.first_token_ms,
+        ended_ms=row.ended_ms,
+        backoff_until_ms=row.backoff_until_ms,
+        held_ms=row.held_ms,
+        trail=row.trail,
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        cost_usd=row.cost_usd,
+        reading=row.reading,
+        text=text,
+    )
+
+
+ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field != "branch"]
+
+
+def _load_attempts(run: Run, state: RunState) -> None:
+    rows = Attempt.objects.filter(run=run).order_by("id").values_list(
+        "branch__number", *ATTEMPT_FIELDS
+    )
+    for number, *values in rows:
+        attempt = AttemptState(branch=number, **dict(zip(ATTEMPT_FIELDS, values, strict=True)))
+        attempt.status = AttemptStatus(attempt.status)
+        state.attempts.append(attempt)
+        _fold(state, state.branches[number], attempt)
+    state.calls = len(state.attempts)
+
+
+def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
+    """One earlier attempt into its branch and into the run's money."""
+    if attempt.status is AttemptStatus.SENT:
+        attempt.become(AttemptStatus.LOST)
+        attempt.cost_usd, attempt.is_cost_confirmed = attempt.reserved_usd, False
+        branch.cost_usd = (branch.cost_usd or 0.0) + attempt.reserved_usd
+        branch.trail = f"{branch.trail} {attempt.sent_ms or attempt.admitted_ms}-:lost".strip()
+        state.lost.append(attempt)
+    elif attempt.status is AttemptStatus.ERROR:
+        branch.errors += 1
+    elif attempt.status is AttemptStatus.LATE_OK and branch.text:
+        _adopt(state, branch, attempt)
+    state.spent_usd += attempt.cost_usd or 0.0
+
+
+def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
+    """A paid answer came while nobody owned the run."""
+    if branch.status not in (BranchStatus.PENDING, BranchStatus.RUNNING):
+        return
+    branch.sent_ms, branch.ended_ms = attempt.sent_ms, attempt.ended_ms
+    branch.input_tokens, branch.output_tokens = attempt.input_tokens, attempt.output_tokens
+    branch.cost_usd = attempt.cost_usd
+    state.move(branch, BranchStatus.SUCCEEDED)
+
+
+def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
+    """The frozen connection with today's key and limits; one deleted since keeps what is frozen."""
+    row = Connection.objects.filter(id=frozen.get("id")).first()
+    if row is None:
+        row = Connection(
+            id=frozen.get("id") or 0, name=frozen.get("name", ""), kind=frozen["kind"],
+            base_url=frozen.get("base_url", ""), in_flight=frozen.get("in_flight", 8),
+            calls_per_minute=frozen.get("calls_per_minute"),
+        )  # fmt: skip
+    states = LimiterState.objects.filter(connection_id=row.id, not_before__isnull=False)
+    return LoadedConnection(
+        id=row.id,
+        mapping=client_mapping(row),
+        in_flight=row.in_flight,
+        calls_per_minute=row.calls_per_minute,
+        is_private=row.is_private,
+        prices=frozen.get("prices", {}),
+        not_before={state.model: state.not_before for state in states if state.not_before},
+    )
+
+
+def client_mapping(row: Connection) -> dict[str, Any]:
+    """What a provider client is made from."""
+    key = row.api_key or (os.environ.get(row.api_key_env, "") if row.api_key_env else "")
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "base_url": row.base_url,
+        "api_key": key,
+        "in_flight": row.in_flight,
+    }
+
+

@@ -1,0 +1,120 @@
+"""The hot statements of the single writer, both dialects side by side.
+
+Everything else is ORM. Each statement takes one tuple a row, in the order of its columns.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection as default_connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+INT, FLOAT, TEXT, BOOL, JSON = "bigint", "double precision", "text", "boolean", "jsonb"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An upsert: `key` names the conflict, `fixed` columns are never changed again."""
+
+    name: str
+    columns: dict[str, str]
+    key: tuple[str, ...]
+    fixed: frozenset[str] = frozenset()
+
+    def upsert(self, vendor: str) -> str:
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        changed = [n for n in self.columns if n not in self.key and n not in self.fixed]
+        updates = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
+        key = ", ".join(f'"{name}"' for name in self.key)
+        rows = self._rows(vendor)
+        return f"INSERT INTO {self.name} ({names}) {rows} ON CONFLICT ({key}) DO UPDATE SET {updates}"
+
+    def _rows(self, vendor: str) -> str:
+        if vendor == "sqlite":
+            return f"VALUES ({', '.join('?' for _ in self.columns)})"
+        arrays = ", ".join(f"%s::{_array(kind)}" for kind in self.columns.values())
+        casts = ", ".join(
+            f"c{i}::jsonb" if kind == JSON else f"c{i}"
+            for i, kind in enumerate(self.columns.values())
+        )
+        names = ", ".join(f"c{i}" for i in range(len(self.columns)))
+        return f"SELECT {casts} FROM unnest({arrays}) AS rows({names})"
+
+    def write(self, rows: list[tuple[object, ...]], db: BaseDatabaseWrapper | None = None) -> None:
+        """Upsert the rows inside the transaction that is open on `db`."""
+        if not rows:
+            return
+        db = db or default_connection
+        with db.cursor() as cursor:
+            if db.vendor == "sqlite":
+                # The bare driver: Django's wrapper rewrites the statement for every call.
+                cursor.cursor.connection.executemany(self.upsert("sqlite"), rows)
+            else:
+                cursor.execute(self.upsert("postgresql"), [list(c) for c in zip(*rows, strict=True)])
+
+
+def _array(kind: str) -> str:
+    return "text[]" if kind == JSON else f"{kind}[]"
+
+
+BRANCHES = Table(
+    "runs_branch",
+    {
+        "id": INT, "run_id": INT, "number": INT, "join_number": INT, "pass_n": INT, "role": TEXT,
+        "level": INT, "index": INT, "label": TEXT, "item_number": INT, "connection": TEXT,
+        "model": TEXT, "input_hash": TEXT, "status": TEXT, "reason": TEXT, "error_kind": TEXT,
+        "is_cut": BOOL, "tries": INT, "ready_ms": INT, "sent_ms": INT, "first_token_ms": INT,
+        "ended_ms": INT, "backoff_until_ms": INT, "held_ms": INT, "trail": TEXT,
+        "input_tokens": INT, "output_tokens": INT, "cost_usd": FLOAT, "reading": TEXT, "seq": INT,
+    },
+    key=("id",),
+    fixed=frozenset({
+        "run_id", "number", "join_number", "pass_n", "role", "level", "index", "label",
+        "item_number", "connection", "model",
+    }),
+)  # fmt: skip
+
+ATTEMPTS = Table(
+    "runs_attempt",
+    {
+        "run_id": INT, "branch_id": INT, "number": INT, "uuid": TEXT, "status": TEXT,
+        "ready_ms": INT, "admitted_ms": INT, "sent_ms": INT, "first_token_ms": INT,
+        "ended_ms": INT, "held_ms": INT, "held_reason": TEXT, "status_code": INT,
+        "retry_after_s": FLOAT, "error_kind": TEXT, "error": TEXT, "input_tokens": INT,
+        "output_tokens": INT, "reserved_usd": FLOAT, "cost_usd": FLOAT,
+        "is_cost_confirmed": BOOL, "seq": INT,
+    },
+    key=("branch_id", "number"),
+    fixed=frozenset({"run_id", "uuid"}),
+)  # fmt: skip
+
+ANSWERS = Table("runs_answer", {"branch_id": INT, "text": TEXT}, key=("branch_id",))
+
+JOINS = Table(
+    "runs_join",
+    {
+        "id": INT, "run_id": INT, "number": INT, "parent_number": INT, "position": INT,
+        "label": TEXT, "item_number": INT, "children": INT, "branches_are_children": BOOL,
+        "status": TEXT, "outcome": TEXT, "value": TEXT, "quality": JSON, "seq": INT,
+    },
+    key=("id",),
+    fixed=frozenset({
+        "run_id", "number", "parent_number", "position", "label", "item_number", "children",
+        "branches_are_children",
+    }),
+)  # fmt: skip
+
+OUTCOMES = Table(
+    "runs_outcome",
+    {
+        "run_id": INT, "join_id": INT, "pass_n": INT, "kind": TEXT, "value": TEXT,
+        "detail": TEXT, "contributions": JSON, "quality": JSON, "settings": JSON, "seq": INT,
+    },
+    key=("join_id", "pass_n"),
+    fixed=frozenset({"run_id"}),
+)  # fmt: skip
+
+TAKE_SEQ = (
+    "UPDATE runs_run SET seq = seq + 1 WHERE id = %s AND fence = %s "
+    "RETURNING seq, cancel_wanted, hold_wanted, in_flight_wanted, watched"
+)
+TAKE_SEQ_LATE = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING seq"
