@@ -1,0 +1,7 @@
+"""The wiring as an app, so that its commands (`serve`, `cluster`) are found."""
+
+from django.apps import AppConfig
+
+
+class ParwebConfig(AppConfig):
+    name = "parweb"
