@@ -1,0 +1,1 @@
+"""Adapters to language models: typed completions or typed errors. Knows httpx and no Django."""

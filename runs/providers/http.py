@@ -1,0 +1,169 @@
+"""The only place that builds an HTTP client: httpx over aiohttp's connector, a few a loop.
+
+No proxy environment, no redirects, no cookies, and every socket's address is checked before it
+connects. Gives replies as bounded pieces and transport trouble as `CallError`s. Knows no dialect.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
+from weakref import WeakKeyDictionary
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from runs.domain.errors import (
+    BadReply,
+    BadRequest,
+    CallError,
+    DeadlineExceeded,
+    ProviderUnavailable,
+)
+from runs.domain.policies import CallLimits
+from runs.providers.addresses import ForbiddenAddress, Reach, guarded_socket
+
+# Shorter than the five seconds after which common servers close an idle connection: reusing one
+# while it is being closed costs a retry, a new connection costs less.
+KEEP_ALIVE_S = 4.5
+
+Clients = dict[tuple[Reach, bool], httpx.AsyncClient]
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Clients] = WeakKeyDictionary()
+
+
+def shared(reach: Reach, *, reuse: bool = True) -> httpx.AsyncClient:
+    """The running loop's client for this reach; all provider connections share it.
+
+    `reuse`: whether a socket serves further calls. llama.cpp's server closes it after each streamed
+    reply without saying so, and the next call on it is lost.
+    """
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    client = clients.get((reach, reuse))
+    if client is None or client.is_closed:
+        client = clients[reach, reuse] = build(reach, reuse=reuse)
+    return client
+
+
+async def close_shared() -> None:
+    """Close the running loop's clients with all their sockets."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.aclose()
+
+
+def build(reach: Reach, *, reuse: bool = True) -> httpx.AsyncClient:
+    """A new client. How many calls run at once is the limiter's business, not bounded here."""
+    tls = httpx.create_ssl_context(trust_env=False)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            ssl=tls,
+            keepalive_timeout=KEEP_ALIVE_S if reuse else None,
+            force_close=not reuse,
+            socket_factory=guarded_socket(reach),
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
+    client = httpx.AsyncClient(
+        transport=AiohttpTransport(client=session, verify=tls, trust_env=False),
+        trust_env=False,
+        follow_redirects=False,
+        headers={"User-Agent": "parweb", "Accept-Encoding": "identity"},
+    )
+    # Connections of different people share this client: nothing may be remembered between them.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client
+
+
+async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[bytes, None]:
+    """The body, decoded; raises `BadReply` once it is larger than `most_bytes`."""
+    seen = 0
+    async for piece in response.aiter_bytes():
+        seen += len(piece)
+        if seen > most_bytes:
+            raise BadReply(
+                f"The reply is larger than {most_bytes:,} bytes.", status_code=response.status_code
+            )
+        yield piece
+
+
+async def whole(response: httpx.Response, most_bytes: int) -> bytes:
+    return b"".join([piece async for piece in pieces(response, most_bytes)])
+
+
+async def opening(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body's first `most_bytes` at most: enough of an error page to read its message."""
+    parts: list[bytes] = []
+    seen = 0
+    async for piece in response.aiter_bytes():
+        parts.append(piece)
+        seen += len(piece)
+        if seen >= most_bytes:
+            break
+    return b"".join(parts)[:most_bytes]
+
+
+@contextmanager
+def as_call_errors(limits: CallLimits, *, in_body: bool = False) -> Iterator[None]:
+    """Turn the transport's exceptions into typed ones. `in_body`: the reply had begun."""
+    try:
+        yield
+    except CallError:
+        raise
+    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
+        raise _classified(error, limits, in_body) from error
+
+
+def _classified(error: Exception, limits: CallLimits, in_body: bool) -> CallError:
+    chain = tuple(_chain(error))
+    for link in chain:
+        if isinstance(link, ForbiddenAddress):
+            return BadRequest(str(link), was_sent=False)
+    if isinstance(
+        error, httpx.UnsupportedProtocol | httpx.InvalidURL | aiohttp.InvalidURL | UnicodeError
+    ):
+        return BadRequest(
+            "The provider's address is not a usable http or https address.", was_sent=False
+        )
+    if any(isinstance(link, aiohttp.ConnectionTimeoutError) for link in chain):
+        return ProviderUnavailable(
+            f"No connection to the provider within {limits.connect_s:g} s.", was_sent=False
+        )
+    if any(isinstance(link, aiohttp.ServerTimeoutError) for link in chain):
+        return DeadlineExceeded(f"The provider sent nothing for {limits.idle_s:g} s.")
+    if in_body:
+        return BadReply("The reply broke off in the middle.")
+    was_connected = not any(isinstance(link, aiohttp.ClientConnectorError) for link in chain)
+    return ProviderUnavailable(_why_unavailable(chain), was_sent=was_connected)
+
+
+def _why_unavailable(chain: tuple[BaseException, ...]) -> str:
+    """Which of the ways not to get a reply it was, with what to look at."""
+    kinds = (
+        (
+            aiohttp.ClientConnectorDNSError,
+            "The provider's host name was not found. Check its address.",
+        ),
+        (
+            aiohttp.ClientConnectorCertificateError,
+            "The provider's certificate is not valid for its address.",
+        ),
+        (aiohttp.ClientSSLError, "No secure connection to the provider. Is its address https?"),
+        (
+            aiohttp.ClientConnectorError,
+            "The provider refused the connection. Check its address and that it is running.",
+        ),
+        (aiohttp.ClientConnectionError, "The provider closed the connection before it replied."),
+    )
+    for kind, message in kinds:
+        if any(isinstance(link, kind) for link in chain):
+            return message
+    return "What the provider sent is no HTTP reply."
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what it was raised from, outermost first."""
+    while error is not None:
+        yield error
+        error = error.__cause__

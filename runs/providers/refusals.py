@@ -1,0 +1,195 @@
+"""An HTTP status that is no success, as a typed error with the provider's own reason, shortened.
+
+Pure: the clock is an argument. A key never enters a message.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from runs.domain.errors import (
+    BadReply,
+    BadRequest,
+    CallError,
+    ProviderUnavailable,
+    QuotaExhausted,
+    Throttled,
+    UnknownModel,
+    WrongKey,
+)
+from runs.providers.texts import shortened
+
+MOST_WAIT_S = 86_400.0  # a provider that asks for more than a day is not waited for as said
+QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"}
+MODEL_CODES = {"model_not_found", "invalid_model", "model_not_exist"}
+
+_PART_OF_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SPAN = re.compile(rf"(?:{_PART_OF_SPAN.pattern})+")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an error body says; each empty where it says nothing."""
+
+    message: str = ""
+    codes: frozenset[str] = field(default_factory=frozenset)
+
+
+def refusal(
+    status: int, headers: Mapping[str, str], body: bytes, *, model: str, secret: str, now: float
+) -> CallError:
+    """The error that a reply with this status stands for. `now`: Unix seconds."""
+    said = read_error(_json(body))
+    wait_s = retry_after_s(headers, now) if status in {408, 429} or status >= 500 else None
+    kind = _kind(status, said.codes)
+    return kind(
+        _message(kind, status, shortened(said.message, secret), model),
+        status_code=status,
+        retry_after_s=wait_s,
+    )
+
+
+def _kind(status: int, codes: frozenset[str]) -> type[CallError]:
+    if 400 <= status < 500 and codes & QUOTA_CODES:
+        return QuotaExhausted
+    if 400 <= status < 500 and codes & MODEL_CODES:
+        return UnknownModel
+    if status in _KINDS:
+        return _KINDS[status]
+    if status >= 500:
+        return ProviderUnavailable
+    return BadRequest if status >= 300 else BadReply
+
+
+_KINDS: Mapping[int, type[CallError]] = {
+    401: WrongKey,
+    402: QuotaExhausted,
+    403: WrongKey,
+    404: UnknownModel,
+    408: ProviderUnavailable,
+    429: Throttled,
+    529: Throttled,
+}
+
+
+def _message(kind: type[CallError], status: int, reason: str, model: str) -> str:
+    if 300 <= status < 400:
+        return "redirect refused: enter the address that the provider really answers at."
+    if status == 401:  # providers quote parts of the key here
+        return kind.advice
+    if kind is UnknownModel:
+        named = f"The provider does not know the model “{model}”" if model else "Nothing is there"
+        told = f"{named} ({status}). Check its name and the provider's address under Providers."
+    elif kind is ProviderUnavailable:
+        told = f"The provider answered with an error ({status})."
+    else:
+        told = kind.advice if status in _KINDS else f"{kind.advice.rstrip('.')} ({status})."
+    return f"{told} It says: {reason}" if reason else told
+
+
+def read_error(body: Any) -> Said:
+    """The message and codes in the shapes that OpenAI-compatible servers use."""
+    if not isinstance(body, Mapping):
+        return Said()
+    error = body.get("error", body)
+    if isinstance(error, str):
+        return Said(error)
+    if not isinstance(error, Mapping):
+        return Said()
+    texts = (error.get(name) for name in ("message", "detail", "msg"))
+    message = next((text for text in texts if isinstance(text, str)), "")
+    named = (error.get(name) for name in ("code", "type"))
+    return Said(message, frozenset(code for code in named if isinstance(code, str)))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds the provider asks to wait; None if it does not say. Names are in lower case."""
+    wait_s = _first(
+        (
+            lambda: _number(headers.get("retry-after-ms"), 0.001),
+            lambda: _number(headers.get("retry-after"), 1.0),
+            lambda: _until_date(headers.get("retry-after"), headers.get("date"), now),
+            lambda: _until_reset(headers, now),
+        )
+    )
+    return None if wait_s is None else min(max(wait_s, 0.0), MOST_WAIT_S)
+
+
+def _first(readings: tuple[Callable[[], float | None], ...]) -> float | None:
+    return next((value for value in (read() for read in readings) if value is not None), None)
+
+
+def _number(text: str | None, unit_s: float) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value * unit_s if math.isfinite(value) else None
+
+
+def _until_date(text: str | None, date: str | None, now: float) -> float | None:
+    """An HTTP date, measured from the reply's own date, so that no clock need be right."""
+    then = _http_date(text)
+    if then is None:
+        return None
+    sent = _http_date(date)
+    return then - (now if sent is None else sent)
+
+
+def _http_date(text: str | None) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
+    """From `x-ratelimit-reset-*`: the longest of the limits that are used up, or, where none is
+    said to be, the shortest of all."""
+    resets = list(_resets(headers, now))
+    used_up = [wait_s for wait_s, is_used_up in resets if is_used_up]
+    if used_up:
+        return max(used_up)
+    return min((wait_s for wait_s, _ in resets), default=None)
+
+
+def _resets(headers: Mapping[str, str], now: float) -> Iterator[tuple[float, bool]]:
+    for name, text in headers.items():
+        if name.startswith("x-ratelimit-reset"):
+            wait_s = _span(text) if _SPAN.fullmatch(text) else _moment(text, now)
+            if wait_s is not None:
+                left = _number(headers.get(name.replace("-reset", "-remaining", 1)), 1.0)
+                yield wait_s, left is not None and left <= 0
+
+
+def _span(text: str) -> float:
+    """`6m0s`, `1.5s`, `20ms` in seconds."""
+    return sum(float(amount) * _SECONDS[unit] for amount, unit in _PART_OF_SPAN.findall(text))
+
+
+def _moment(text: str, now: float) -> float | None:
+    """Seconds from now, Unix seconds, Unix milliseconds or an ISO date: told apart by size."""
+    value = _number(text, 1.0)
+    if value is None:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
+    if value > 1e11:
+        return value / 1000 - now
+    return value - now if value > 1e8 else value

@@ -1,0 +1,79 @@
+"""Which client serves which kind of connection, and the end of all of them."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import httpx
+
+from runs.engine.protocols import ModelClient
+from runs.providers import http, local, simulated
+from runs.providers.addresses import Reach, reach_of
+from runs.providers.openai_compatible import OpenAICompatible
+
+Maker = Callable[[Mapping[str, Any], Collection[str]], ModelClient]
+
+
+def client(connection: Mapping[str, Any], *, private_hosts: Collection[str] = ()) -> ModelClient:
+    """The client of a connection (`kind`, `base_url`, `api_key`); cheap to make, for one loop.
+
+    `private_hosts`: host names or numeric addresses that may lie on this machine or a private
+    network. Raises `LookupError` for an unknown kind; a bad address shows at the first call.
+    """
+    kind = str(connection["kind"])
+    if kind not in _MAKERS:
+        raise LookupError(f"no provider of the kind {kind!r}")
+    return _MAKERS[kind](connection, private_hosts)
+
+
+def kinds() -> tuple[str, ...]:
+    return tuple(_MAKERS)
+
+
+async def close() -> None:
+    """Close the running loop's connections. Child processes go on: `shutdown` ends them."""
+    await http.close_shared()
+
+
+def shutdown() -> None:
+    """End every child process of this one."""
+    local.shutdown()
+    simulated.shutdown()
+
+
+def _openai_compatible(
+    connection: Mapping[str, Any], private_hosts: Collection[str]
+) -> ModelClient:
+    base_url = _text(connection, "base_url")
+    reach = reach_of(_host(base_url), private_hosts)
+    return OpenAICompatible(base_url, _text(connection, "api_key"), reach)
+
+
+def _local(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
+    return local.LocalModel()
+
+
+def _simulated(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
+    base_url = _text(connection, "base_url")
+    if not base_url:
+        return simulated.SimulatedModel()
+    is_listed = reach_of(_host(base_url), private_hosts) is Reach.PRIVATE
+    reach = Reach.PRIVATE if is_listed else Reach.LOOPBACK
+    return OpenAICompatible(base_url, _text(connection, "api_key"), reach, reuse=True)
+
+
+_MAKERS: Mapping[str, Maker] = {
+    "openai_compatible": _openai_compatible,
+    "local": _local,
+    "simulated": _simulated,
+}
+
+
+def _text(connection: Mapping[str, Any], name: str) -> str:
+    return str(connection.get(name) or "").strip()
+
+
+def _host(base_url: str) -> str:
+    try:
+        return httpx.URL(base_url).host
+    except httpx.InvalidURL:
+        return ""

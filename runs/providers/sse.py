@@ -1,0 +1,100 @@
+"""Server-Sent Events over bytes: lines end at CR, LF or CRLF and nowhere else.
+
+A parser that splits decoded text ends lines at U+2028 too and tears events apart. Knows no HTTP.
+"""
+
+from typing import NamedTuple
+
+CR, LF = b"\r", b"\n"
+BOM = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    name: str
+    data: str
+
+
+class EventTooLarge(ValueError):
+    """One event is larger than the parser was told to hold."""
+
+
+class Parser:
+    """Feed it bytes in any pieces; each call gives the events that they complete.
+
+    `most_bytes`: the most that is held for one unfinished event.
+    """
+
+    def __init__(self, most_bytes: int = 4_000_000) -> None:
+        self._most_bytes = most_bytes
+        self._pieces: list[bytes] = []  # the unfinished line
+        self._line_bytes = 0
+        self._event_bytes = 0
+        self._ended_in_cr = False
+        self._is_first_line = True
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        if self._ended_in_cr and chunk:
+            chunk = chunk.removeprefix(LF)  # the second half of a CRLF
+            self._ended_in_cr = False
+        if CR in chunk:
+            self._ended_in_cr = chunk.endswith(CR)
+            chunk = chunk.replace(b"\r\n", LF).replace(CR, LF)
+        if LF not in chunk:
+            self._hold(chunk)
+            return []
+        *lines, rest = chunk.split(LF)
+        lines[0] = b"".join((*self._pieces, lines[0]))
+        self._pieces.clear()
+        self._line_bytes = 0
+        events = self._read(lines)
+        self._hold(rest)
+        return events
+
+    def end(self) -> list[Event]:
+        """The event that the body's end left without its blank line, if there is one.
+
+        The standard drops it; some providers send their end mark so.
+        """
+        return self._read([b"".join(self._pieces), b""])
+
+    def _read(self, lines: list[bytes]) -> list[Event]:
+        events: list[Event] = []
+        if self._is_first_line:
+            lines[0] = lines[0].removeprefix(BOM)
+            self._is_first_line = False
+        for line in lines:
+            if line:
+                self._field(line)
+                continue
+            if self._data:
+                events.append(Event(self._name, "\n".join(self._data)))
+                self._data = []
+            self._name = ""
+            self._event_bytes = 0
+        return events
+
+    def _field(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
+            value = line[6:] if line[5:6] == b" " else line[5:]
+            self._keep(value, len(line))
+        elif line == b"data":
+            self._keep(b"", len(line))
+        elif line.startswith(b"event:"):
+            self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
+
+    def _keep(self, value: bytes, size: int) -> None:
+        self._event_bytes += size
+        self._check()
+        self._data.append(value.decode("utf-8", "replace"))
+
+    def _hold(self, piece: bytes) -> None:
+        if piece:
+            self._line_bytes += len(piece)
+            self._check()
+            self._pieces.append(piece)
+
+    def _check(self) -> None:
+        if self._line_bytes + self._event_bytes > self._most_bytes:
+            raise EventTooLarge(f"one event is larger than {self._most_bytes:,} bytes")

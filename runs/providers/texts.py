@@ -1,0 +1,59 @@
+"""Text that arrives from outside, made fit to store and show. Pure."""
+
+import re
+
+MOST_SHOWN = 200  # characters of a provider's message that a person is shown
+LEAST_SECRET = 4  # a shorter "key" is no secret, and blotting it out would garble every message
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def shortened(message: str, secret: str = "", most: int = MOST_SHOWN) -> str:
+    """One line of at most `most` characters in which the secret is blotted out."""
+    if len(secret) >= LEAST_SECRET:
+        message = message.replace(secret, "[key]")
+    message = clean(_CONTROL.sub(" ", message[: 4 * most])).strip()
+    return message if len(message) <= most else message[: most - 1].rstrip() + "…"
+
+
+def clean(text: str) -> str:
+    """Without what databases and UTF-8 cannot carry: NUL and halves of surrogate pairs."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+class Pieces:
+    """Gathers streamed text. A surrogate pair cut by the provider between two pieces is mended."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._half = ""
+
+    def add(self, piece: str) -> str:
+        """The piece as it may be shown; "" while it is half a character."""
+        if self._half or not piece.isascii() or "\x00" in piece:
+            piece = self._mended(piece)
+        if piece:
+            self._texts.append(piece)
+        return piece
+
+    def end(self) -> str:
+        """What was held back for a half that never came, as it may be shown."""
+        rest, self._half = clean(self._half), ""
+        if rest:
+            self._texts.append(rest)
+        return rest
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def _mended(self, piece: str) -> str:
+        piece, self._half = self._half + piece, ""
+        if piece and "\ud800" <= piece[-1] <= "\udbff":
+            piece, self._half = piece[:-1], piece[-1]
+        return clean(piece)
