@@ -22,6 +22,8 @@ class Mark:
     id: int = LAST_ID
 
 
+START = Mark(0)
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some rows after a mark: `text` is a JSON object of columns, `end` the mark behind them."""

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from runs.domain.states import OPEN_RUN
-from runs.live.columns import Mark, count, one_view, page
+from runs.live.columns import START, Mark, count, one_view, page
 from runs.models import Answer, Attempt, Branch, Join, Run, row_id
 
 MAX_ROWS = 5000
@@ -94,8 +94,8 @@ class Position:
     seq: int | None = None
     part: int = 1
     parts: int = 1
-    joins: Mark = Mark(0)
-    branches: Mark = Mark(0)
+    joins: Mark = START
+    branches: Mark = START
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,10 @@ class Body:
     @property
     def is_last(self) -> bool:
         return self.after.seq is None
+
+    @property
+    def holds_changes(self) -> bool:
+        return not self.is_last or self.after.base != self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +181,17 @@ def look(
 
 
 def frame(
-    number: int, body: Body, details: Mapping[int, Detail], whole: Collection[int] = ()
+    number: int,
+    body: Body,
+    details: Mapping[int, Detail],
+    whole: Collection[int] = (),
+    *,
+    is_late: bool = False,
 ) -> str:
     """A delta frame. Details go with a delta's last part: the branches in `whole` whole, the
-    others as far as they changed after the delta's base."""
-    text = f'{{"type":"delta","frame":{number},{body.text}'
+    others as far as they changed after the delta's base. `is_late`: no doorbell told of it."""
+    late = '"late":true,' if is_late else ""
+    text = f'{{"type":"delta","frame":{number},{late}{body.text}'
     if not (details and body.is_last):
         return text + "}"
     rows: list[tuple[Any, ...]] = []
