@@ -179,6 +179,8 @@ class Coordinator:
 
     def _admit(self, lane: Lane, branch: BranchState) -> bool:
         """Start the branch; False where it must wait for money now taken by open calls."""
+        if self._calls.is_shut:
+            return False
         try:
             prompt = self._joining.prompts.get(branch.number) or self._planner.prompt(branch.spec)
         except InvalidInput as error:
