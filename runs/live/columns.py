@@ -24,6 +24,7 @@ class Mark:
 
 START = Mark(0)
 
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some rows after a mark: `text` is a JSON object of columns, `end` the mark behind them."""

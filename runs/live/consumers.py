@@ -76,6 +76,9 @@ def _is_number(value: object, below: int) -> bool:
 class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Follows one run for its owner."""
 
+    # The run's tail listens to the channel layer for all its viewers; a dead layer must not
+    # end a socket.
+    channel_layer_alias = None
     run_id: int
     viewer: Viewer
     tail: Tail | None = None
@@ -101,7 +104,7 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         match parse(text_data):
             case Hello(seq):
-                self.viewer.position = wire.Position(seq)
+                self.viewer.hello(seq)
                 self.tail = self.tail or tail.join(self.run_id, self.viewer)
                 self.tail.nudge()
             case Ack(frame):

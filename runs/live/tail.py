@@ -47,6 +47,7 @@ class Viewer:
     position: Position = field(default_factory=Position)
     watched: set[int] = field(default_factory=set)
     owed: set[int] = field(default_factory=set)  # watched, and not yet sent whole
+    is_unanswered: bool = False  # said hello, and was not yet sent a frame
     frames: int = 0  # sent so far
     unacknowledged: deque[tuple[int, int]] = field(default_factory=deque)  # (frame, bytes)
 
@@ -56,6 +57,14 @@ class Viewer:
             len(self.unacknowledged) < WINDOW_FRAMES
             and sum(size for _, size in self.unacknowledged) < WINDOW_BYTES
         )
+
+    @property
+    def is_owed(self) -> bool:
+        """Is to be sent a frame even if nothing changed."""
+        return bool(self.owed) or self.is_unanswered
+
+    def hello(self, seq: int) -> None:
+        self.position, self.is_unanswered = Position(seq), True
 
     def watch(self, numbers: set[int]) -> None:
         """Follow exactly these branches; each is sent whole once more."""
@@ -185,7 +194,7 @@ class Tail:
         positions: dict[Position, bool] = {}
         for viewer in ready:
             is_owed = positions.get(viewer.position, False)
-            positions[viewer.position] = is_owed or bool(viewer.owed)
+            positions[viewer.position] = is_owed or viewer.is_owed
         watched = set[int]().union(*(viewer.watched for viewer in ready))
         self.looks += 1
         sight = await _look(self.run_id, positions, watched, ROWS_A_FRAME)
@@ -195,7 +204,7 @@ class Tail:
             return
         for viewer in ready:
             body = sight.bodies.get(viewer.position)
-            if viewer in self.viewers and body and (body.holds_changes or viewer.owed & watched):
+            if viewer in self.viewers and body and (body.holds_changes or viewer.is_owed):
                 await self._give(viewer, body, sight.details, watched)
 
     async def _give(
@@ -206,7 +215,7 @@ class Tail:
         whole = viewer.owed & read
         if body.is_last:
             viewer.owed -= read
-        viewer.position = body.after
+        viewer.position, viewer.is_unanswered = body.after, False
         self._sent_at = asyncio.get_running_loop().time()
         is_late = self._is_late and body.holds_changes
         await viewer.take(lambda number: wire.frame(number, body, mine, whole, is_late=is_late))

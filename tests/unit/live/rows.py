@@ -107,6 +107,4 @@ class Fold:
 
 
 def rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    return [
-        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -134,15 +134,11 @@ def test_parts_hold_at_most_the_rows_asked_for_and_share_one_number(
     frames = wire.frames(run.pk, 0, max_rows=3)
     assert [frame["part"] for frame in frames] == [1, 2, 3]
     assert {(frame["seq"], frame["parts"]) for frame in frames} == {(1, 3)}
-    sizes = [
-        len(frame["joins"]["number"]) + len(frame["branches"]["number"]) for frame in frames
-    ]
+    sizes = [len(frame["joins"]["number"]) + len(frame["branches"]["number"]) for frame in frames]
     assert sizes == [3, 3, 2]
 
 
-def test_attempts_and_answers_are_sent_for_watched_branches_only(
-    run: Run, writer: Writer
-) -> None:
+def test_attempts_and_answers_are_sent_for_watched_branches_only(run: Run, writer: Writer) -> None:
     for branch in (0, 1):
         writer.attempt(branch, 1, status="ok")
         writer.answer(branch, f"answer {branch}")
