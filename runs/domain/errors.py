@@ -4,6 +4,7 @@ ParwebError
 ├── IllegalTransition         a state moved against TRANSITIONS: a bug
 ├── InvalidInput              a person's input; `field` says where, `message` what is allowed
 ├── InvalidConfiguration      several of them at once (`errors`)
+├── Conflict                  a wish that the present state of things does not allow
 ├── Fenced                    this process lost the run to another owner
 └── CallError                 an attempt ended without a usable completion
     ├── Throttled             429, 529: the provider asks for less (uses up no try)
@@ -45,6 +46,10 @@ class InvalidConfiguration(ParwebError):
     def __init__(self, errors: "list[InvalidInput]") -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = errors
+
+
+class Conflict(ParwebError):
+    """What was asked contradicts what stands: the message says what to do first."""
 
 
 class Fenced(ParwebError):

@@ -17,6 +17,7 @@ from django.utils import timezone
 from runs.domain.states import OPEN_RUN
 from runs.live.columns import START, Mark, count, one_view, page
 from runs.models import Answer, Attempt, Branch, Join, Run, row_id
+from runs.queries.runs import BRANCH_COLUMNS
 
 MAX_ROWS = 5000
 
@@ -30,30 +31,6 @@ JOINS = {
     "outcome": "outcome",
     "value": "value",
     "quality": "quality",
-}
-BRANCHES = {
-    "number": "number",
-    "join": "join_number",
-    "role": "role",
-    "level": "level",
-    "index": "index",
-    "label": "label",
-    "status": "status",
-    "reason": "reason",
-    "error_kind": "error_kind",
-    "tries": "tries",
-    "ready": "ready_ms",
-    "sent": "sent_ms",
-    "first": "first_token_ms",
-    "ended": "ended_ms",
-    "backoff": "backoff_until_ms",
-    "held": "held_ms",
-    "trail": "trail",
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "cost": "cost_usd",
-    "reading": "reading",
-    "cut": "is_cut",
 }
 ATTEMPTS = {
     "number": "number",
@@ -262,7 +239,7 @@ def _body(run: _RunSeen, place: Position, max_rows: int) -> Body:
         most = None if is_last else max_rows
         joins = page(cursor, Join, JOINS, run.id, place.joins, upto, most)
         most = None if is_last else max_rows - joins.rows
-        branches = page(cursor, Branch, BRANCHES, run.id, place.branches, upto, most)
+        branches = page(cursor, Branch, BRANCH_COLUMNS, run.id, place.branches, upto, most)
     text = (
         f'"base":{place.base},"seq":{upto},"part":{place.part},"parts":{place.parts},'
         f'"run":{run.text},"joins":{joins.text},"branches":{branches.text}'
