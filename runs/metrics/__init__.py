@@ -1,0 +1,1 @@
+"""What a run's time and money became: KPIs, prices, where the time went. No I/O, no clock."""

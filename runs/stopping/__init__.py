@@ -1,0 +1,1 @@
+"""When a vote has enough votes. Tallies in, numbers out: no I/O, no clock."""

@@ -1,0 +1,153 @@
+"""Where the time went: every instant of a run's wall gets one label.
+
+One sweep over the ends of all intervals, O(n log n). Knows nothing of money.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from runs.domain.states import AttemptStatus
+from runs.metrics.figures import JOIN_ROLES, AttemptFigures, RunFigures, Span
+
+LABELS = ("down", "held", "join", "rate_limit", "backoff", "at_the_limit", "tail", "full")
+"""In order: an instant gets the first that fits."""
+
+# One number holds how many of each kind are open: adding it for a start and subtracting it for an
+# end counts all kinds in one addition. 24 bits a kind are enough for 16 million attempts.
+_BITS = 24
+_MASK = (1 << _BITS) - 1
+_CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _DOWN, _QUOTA, _PERSON = (
+    1 << (_BITS * kind) for kind in range(8)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """`where_ms`: milliseconds by label, summing to `wall_ms`, which is without the time that a
+    person held the run. `busy_ms`: calls' durations within the wall, added up. `peak`: most calls
+    in flight at once."""
+
+    wall_ms: int
+    where_ms: Mapping[str, int]
+    busy_ms: int
+    peak: int
+
+
+def where_the_time_went(figures: RunFigures) -> Timing:
+    steps = _steps(figures)
+    times = sorted(steps)
+    peak = _peak(times, steps)
+    where = dict.fromkeys(LABELS, 0)
+    busy = held_by_person = now = state = 0
+    labels: dict[int, str] = {}  # by state: few differ, many instants share one
+    for time in (*times, figures.wall_ms):
+        length = time - now
+        if length > 0:
+            if state >= _PERSON:
+                held_by_person += length
+            else:
+                label = labels.get(state)
+                if label is None:
+                    label = labels[state] = _label(state, peak, figures.limit_in_flight)
+                where[label] += length
+                busy += length * _in_flight(state)
+            now = time
+        state += steps.get(time, 0)
+    return Timing(max(figures.wall_ms, 0) - held_by_person, where, busy, peak)
+
+
+def _label(state: int, peak: int, limit: int | None) -> str:
+    """The first of `LABELS` that fits."""
+    children, joins = _count(state, _CALLS), _count(state, _JOINS)
+    in_flight = children + joins
+    fits = (
+        ("down", _count(state, _DOWN)),
+        ("held", _count(state, _QUOTA)),
+        ("join", joins and not children),
+        ("rate_limit", _count(state, _RATE)),
+        ("backoff", _count(state, _BACKOFFS)),
+        ("at_the_limit", _count(state, _WAITS) or (limit is not None and in_flight >= limit)),
+        ("tail", 2 * in_flight < peak),
+    )
+    return next((label for label, holds in fits if holds), "full")
+
+
+def _count(state: int, kind: int) -> int:
+    return state // kind & _MASK
+
+
+def _in_flight(state: int) -> int:
+    return (state & _MASK) + (state >> _BITS & _MASK)
+
+
+def _peak(times: Iterable[int], steps: Mapping[int, int]) -> int:
+    state = peak = 0
+    for time in times:
+        state += steps[time]
+        peak = max(peak, _in_flight(state))
+    return peak
+
+
+def _steps(figures: RunFigures) -> dict[int, int]:
+    """What changes at which instant, clipped to the wall."""
+    steps: dict[int, int] = defaultdict(int)
+    wall = max(figures.wall_ms, 0)
+    for kind, begun, ended in _intervals(figures):
+        start, end = max(begun, 0), min(ended, wall)
+        if start < end:
+            steps[start] += kind
+            steps[end] -= kind
+    return steps
+
+
+def _intervals(figures: RunFigures) -> Iterable[tuple[int, int, int]]:
+    for kind, spans in (
+        (_DOWN, figures.down_spans_ms),
+        (_QUOTA, figures.quota_spans_ms),
+        (_PERSON, figures.held_spans_ms),
+    ):
+        for start, end in _disjoint(spans):
+            yield kind, start, end
+    yield from _of_attempts(figures.attempts, figures.wall_ms)
+
+
+def _of_attempts(
+    attempts: Sequence[AttemptFigures], wall_ms: int
+) -> Iterable[tuple[int, int, int]]:
+    """Waits and calls. Between two attempts of a branch lies backoff, or the provider's wish to
+    wait after it throttled."""
+    previous: dict[int, AttemptFigures] = {}
+    for attempt in sorted(attempts, key=_by_start):
+        held_from = max(attempt.admitted_ms - attempt.held_ms, attempt.ready_ms)
+        yield _WAITS, attempt.ready_ms, held_from
+        yield _RATE, held_from, attempt.admitted_ms
+        before = previous.get(attempt.branch)
+        if before is not None and before.ended_ms is not None:
+            yield _between(attempt, before), before.ended_ms, attempt.ready_ms
+        previous[attempt.branch] = attempt
+        if attempt.sent_ms is not None:
+            is_open = attempt.status == AttemptStatus.SENT
+            end = attempt.ended_ms if attempt.ended_ms is not None else wall_ms if is_open else 0
+            yield _JOINS if attempt.role in JOIN_ROLES else _CALLS, attempt.sent_ms, end
+
+
+def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:
+    if attempt.is_backoff or before.status == AttemptStatus.ERROR:
+        return _BACKOFFS
+    return _RATE if before.status == AttemptStatus.THROTTLED else _WAITS
+
+
+def _by_start(attempt: AttemptFigures) -> int:
+    return attempt.ready_ms
+
+
+def _disjoint(spans: Iterable[Span]) -> list[Span]:
+    """The same instants as spans that do not overlap."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
