@@ -1,6 +1,7 @@
 """What a web server runs: pages over HTTP, the live run viewer over WebSockets."""
 
 import os
+from typing import Any
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -15,7 +16,8 @@ from django.conf import settings  # noqa: E402
 from parweb.origins import ExactOrigin, refuse  # noqa: E402
 from runs.live.routing import websocket_urlpatterns  # noqa: E402
 
-sockets = URLRouter([*websocket_urlpatterns, re_path(r"", refuse)])
+elsewhere: Any = refuse  # an ASGI application, which URLRouter takes where Django wants a view
+sockets = URLRouter([*websocket_urlpatterns, re_path(r"", elsewhere)])
 
 application = ProtocolTypeRouter(
     {

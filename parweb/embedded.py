@@ -40,8 +40,10 @@ class EmbeddedWorker:
         if not self._ready.wait(START_PATIENCE_S):
             logger.warning("The worker is slow to start; runs begin when it is ready.")
 
-    def stop(self) -> None:
-        worker_state.should_stop = 0  # an exit code; the worker looks at it between messages
+    def ask_to_stop(self) -> None:
+        worker_state.should_stop = 0  # an exit code; the worker looks at it every two seconds
+
+    def join(self) -> None:
         self._thread.join(WORKER_GRACE_S)
         worker_state.should_stop = None
 
@@ -67,7 +69,7 @@ class ServingProcess:
 
     def run(self, on_ready: Callable[[int], None]) -> bool:
         """Serve until SIGINT or SIGTERM; `on_ready` gets the port. False if it never listened."""
-        server = Server(
+        server: Server = Server(
             application=get_default_application(),
             endpoints=[_endpoint(self.host, self.port)],
             server_name="parweb",
@@ -77,7 +79,8 @@ class ServingProcess:
         if self.worker:
             loop.start(loop_settings())
             self.worker.start()
-        reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        # Zope's interfaces declare methods without `self`, which mypy takes at their word.
+        reactor.addSystemEventTrigger("before", "shutdown", self._stop)  # type: ignore[arg-type]
         server.run()
         return bool(server.listening_addresses)
 
@@ -85,14 +88,15 @@ class ServingProcess:
         if server.listening_addresses:
             on_ready(server.listening_addresses[0][1])
 
-    def _stop(self) -> Deferred | None:
+    def _stop(self) -> Deferred[None] | None:
         """Off the reactor's thread: what ends its work may still have news for the browsers."""
         return threads.deferToThread(self._stop_work) if self.worker else None
 
     def _stop_work(self) -> None:
-        loop.stop(LOOP_GRACE_S)
         if self.worker:
-            self.worker.stop()
+            self.worker.ask_to_stop()
+            loop.stop(LOOP_GRACE_S)
+            self.worker.join()
 
 
 def _endpoint(host: str, port: int) -> str:

@@ -19,7 +19,7 @@ env = environ.Env()
 
 def _whole_number(name: str, default: int) -> int:
     try:
-        return int(env.int(name, default=default))
+        return int(env.str(name, default="") or default)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a whole number.") from error
 
@@ -126,6 +126,7 @@ DATABASES = {"default": _database()}
 STATIC_URL = "/static/"
 STATIC_ROOT = PARWEB_DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "parweb.static.HashedFiles"},
@@ -149,7 +150,7 @@ if IS_CLUSTER:
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "runs.live.layers.InProcessChannelLayer"}}
-    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_URL = "memory://localhost/"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "parweb"

@@ -37,9 +37,9 @@ class DataLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            found = _read(self._file)
+            pid, url = _read(self._file)
             self.release()
-            raise DataInUse(self.directory, found.get("pid"), found.get("url", "")) from None
+            raise DataInUse(self.directory, pid, url) from None
         self.announce("")
         return self
 
@@ -80,9 +80,9 @@ def serving_url(directory: Path) -> str:
         return ""
 
 
-def _read(file: IO[str]) -> dict[str, object]:
+def _read(file: IO[str]) -> tuple[int | None, str]:
     try:
-        found = json.loads(file.read() or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        found = json.loads(file.read())
+        return int(found["pid"]), str(found["url"])
+    except (ValueError, TypeError, KeyError):
+        return None, ""

