@@ -1,5 +1,8 @@
 """Filters and tags that show figures, states and icons. Decide nothing."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,6 +18,28 @@ register.filter("money", figures.money)
 register.filter("percent", figures.percent)
 register.filter("times", figures.times)
 register.filter("thousands", figures.thousands)
+
+
+@register.filter
+def waited(branch: Mapping[str, Any]) -> float | None:
+    """Milliseconds from being ready to the last request."""
+    return _between(branch["ready"], branch["sent"])
+
+
+@register.filter
+def first_token(branch: Mapping[str, Any]) -> float | None:
+    """Milliseconds from the last request to its first token."""
+    return _between(branch["sent"], branch["first"])
+
+
+@register.filter
+def took(branch: Mapping[str, Any]) -> float | None:
+    """Milliseconds from the last request to the branch's end."""
+    return _between(branch["sent"], branch["ended"])
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else max(end - start, 0)
 
 
 @register.simple_tag

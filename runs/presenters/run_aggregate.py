@@ -1,0 +1,248 @@
+"""What a run's join gave, or gives so far: votes, a text from sections, or a gate."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runs.models import Outcome, Run
+from runs.presenters import figures
+from runs.presenters.run_state import Pill, branch_pill, outcome_pill
+from runs.queries import runs as queries
+from runs.queries.runs import BranchRow
+
+MOST_CELLS = 60
+MOST_PARTS = 200
+TONES = {"done": "done", "gaps": "gaps", "tie": "tie", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """`cells` is the track, true where filled; empty for many votes, drawn as one bar then."""
+
+    value: str
+    votes: int
+    of: int
+    tone: str
+    cells: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    tone: str
+    label: str
+    value: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the joined text: `gap` says why there is none."""
+
+    number: int | None
+    display: int
+    label: str
+    text: str
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    number: int
+    label: str
+    icon: str
+    word: str
+    reading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One panel; `kind` (votes, text, gate, none) says which fields are filled."""
+
+    kind: str
+    title: str
+    hint: str = ""
+    pill: Pill | None = None
+    votes: tuple[Vote, ...] = ()
+    more_votes: int = 0
+    verdict: Verdict | None = None
+    pieces: tuple[Piece, ...] = ()
+    more_pieces: int = 0
+    text: str = ""
+    guards: tuple[Guard, ...] = ()
+    withheld: str = ""
+    progress: tuple[tuple[str, int, int], ...] = field(default=())
+
+
+def aggregate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> Aggregate:
+    method = run.spec["join"]["method"]
+    if method == "majority":
+        return _votes(run, outcome, children)
+    if method == "gate":
+        return _gate(run, outcome, children)
+    return _text(run, outcome, children, is_merge=method == "merge")
+
+
+# Votes
+
+
+def _votes(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> Aggregate:
+    tally = (outcome.quality.get("tally") if outcome else None) or queries.tally(run, 0)
+    ranked = sorted(tally.items(), key=lambda pair: (-pair[1], pair[0]))
+    answered = sum(child["status"] == "succeeded" for child in children)
+    unreadable = sum(child["status"] == "succeeded" and not child["reading"] for child in children)
+    hint = f"{answered - unreadable:,} counted"
+    if unreadable:
+        hint += f" · {unreadable:,} unreadable"
+    return Aggregate(
+        kind="votes",
+        title="Votes",
+        hint=hint,
+        pill=outcome_pill(outcome.kind) if outcome else None,
+        votes=tuple(_vote(run, ranked, place) for place in range(min(len(ranked), 12))),
+        more_votes=max(len(ranked) - 12, 0),
+        verdict=_decision(outcome, ranked) if outcome else _leading(run, ranked, children),
+    )
+
+
+def _vote(run: Run, ranked: Sequence[tuple[str, int]], place: int) -> Vote:
+    value, votes = ranked[place]
+    leaders = sum(count == ranked[0][1] for _, count in ranked)
+    tone = "level" if votes == ranked[0][1] and leaders > 1 else "" if place == 0 else "lose"
+    of = max(run.branches_planned, 1)
+    cells = tuple(n < votes for n in range(of)) if of <= MOST_CELLS else ()
+    return Vote(value, votes, of, tone, cells)
+
+
+def _leading(
+    run: Run, ranked: Sequence[tuple[str, int]], children: Sequence[BranchRow]
+) -> Verdict:
+    ended = sum(child["status"] not in ("pending", "running") for child in children)
+    still_open = run.branches_planned - ended
+    if not ranked:
+        return Verdict("off", "No vote yet", "", f"{figures.plural(still_open, 'vote')} still open.")
+    value, first = ranked[0]
+    second = ranked[1][1] if len(ranked) > 1 else 0
+    lead = first - second
+    votes_open = f"{figures.plural(still_open, 'vote')} {'is' if still_open == 1 else 'are'} still open"
+    if lead == 0:
+        return Verdict("tie", "Level", f"{first} to {second}", f"{votes_open}.")
+    if lead > still_open:
+        return Verdict("done", "Leading", value, f"Nothing can change it any more: {votes_open}.")
+    rival = f"“{ranked[1][0]}”" if second else "Another answer"
+    return Verdict("off", "Leading", value, f"{votes_open}. {rival} would need {lead} more to draw level.")
+
+
+def _decision(outcome: Outcome, ranked: Sequence[tuple[str, int]]) -> Verdict:
+    pill = outcome_pill(outcome.kind)
+    value = outcome.value or ""
+    if not value and outcome.kind == "tie" and ranked:
+        level = [name for name, votes in ranked if votes == ranked[0][1]]
+        value = " and ".join(level) if len(level) < 4 else f"{len(level)} answers are level"
+    return Verdict(TONES.get(pill.tone, "off"), pill.text, value, outcome.detail)
+
+
+# A text from sections
+
+
+def _text(
+    run: Run, outcome: Outcome | None, children: Sequence[BranchRow], *, is_merge: bool
+) -> Aggregate:
+    title = "Merged text" if is_merge else "Joined text"
+    if outcome is None:
+        return Aggregate("text", title, progress=_progress(run, children, is_merge))
+    text, pill = outcome.value or "", outcome_pill(outcome.kind)
+    gaps = _gaps(outcome, children)
+    pieces = gaps if is_merge or not text else _pieces(run, outcome, children)
+    words = f"{figures.plural(len(text.split()), 'word')}" if text else ""
+    hint = " · ".join(part for part in (words, figures.plural(len(gaps), "gap") if gaps else "") if part)
+    verdict = None if text else Verdict(TONES.get(pill.tone, "off"), pill.text, "", outcome.detail)
+    return Aggregate(
+        "text", title, hint, pill, verdict=verdict, pieces=pieces, text=text,
+        more_pieces=max(len(children) - MOST_PARTS, 0) if not is_merge else 0,
+    )
+
+
+def _progress(
+    run: Run, children: Sequence[BranchRow], is_merge: bool
+) -> tuple[tuple[str, int, int], ...]:
+    ended = sum(child["status"] not in ("pending", "running") for child in children)
+    lines = [("Sections ended", ended, max(run.branches_planned, 1))]
+    if is_merge:
+        calls = queries.asked_calls(run)
+        done = sum(call["status"] == "succeeded" for call in calls)
+        expected = max(run.estimate.get("merge_calls") or 0, len(calls))
+        if expected:
+            lines.append(("Merges written", done, expected))
+    return tuple(lines)
+
+
+def _gaps(outcome: Outcome, children: Sequence[BranchRow]) -> tuple[Piece, ...]:
+    known = {child["index"]: child for child in children}
+    return tuple(
+        _gap(known.get(child), child, kind, reason)
+        for child, kind, reason, _ in outcome.contributions
+        if kind in ("failed", "missing", "unreadable")
+    )
+
+
+def _gap(branch: BranchRow | None, child: int, kind: str, reason: str) -> Piece:
+    label = branch["label"] if branch else ""
+    number = branch["number"] if branch else None
+    return Piece(number, child + 1, label or f"part {child + 1}", "", reason or kind)
+
+
+def _pieces(
+    run: Run, outcome: Outcome, children: Sequence[BranchRow]
+) -> tuple[Piece, ...]:
+    shown = children[:MOST_PARTS]
+    texts = queries.answers(run, (child["number"] for child in shown))
+    gaps = {piece.display: piece for piece in _gaps(outcome, children)}
+    return tuple(
+        gaps.get(child["index"] + 1)
+        or Piece(
+            child["number"], child["index"] + 1, child["label"], texts.get(child["number"], "")
+        )
+        for child in shown
+    )
+
+
+# A gate
+
+
+def _gate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> Aggregate:
+    passes = {str(value).casefold() for value in run.spec["join"].get("passes", ("pass",))}
+    guards = tuple(_guard(child, passes) for child in children if child["role"] == "guard")
+    main = next((child for child in children if child["role"] == "section"), None)
+    passed = sum(guard.word == "passed" for guard in guards)
+    hint = f"{passed} of {figures.plural(len(guards), 'guard')} passed"
+    if outcome is None:
+        verdict = Verdict("off", "Not decided yet", "", "The answer goes out only when the guards have spoken.")
+        return Aggregate("gate", "Gate", hint, guards=guards, verdict=verdict)
+    pill = outcome_pill(outcome.kind)
+    tone = "done" if outcome.kind == "released" else "failed" if outcome.kind == "withheld" else pill.tone
+    text = queries.answers(run, [main["number"]]).get(main["number"], "") if main else ""
+    is_released = outcome.kind == "released"
+    return Aggregate(
+        "gate", "Gate", hint, pill, guards=guards,
+        verdict=Verdict(tone, "The answer was", pill.text.lower(), outcome.detail),
+        text=outcome.value or text if is_released else "",
+        withheld="" if is_released else text,
+    )
+
+
+def _guard(branch: BranchRow, passes: set[str]) -> Guard:
+    label = branch["label"] or f"Guard {branch['index'] + 1}"
+    pill = branch_pill(branch["status"], branch["tries"])
+    if branch["status"] != "succeeded":
+        return Guard(branch["number"], label, pill.icon or "live", pill.text.lower(), "")
+    reading = branch["reading"]
+    if not reading:
+        return Guard(branch["number"], label, "warn", "unreadable", "")
+    if reading.casefold() in passes:
+        return Guard(branch["number"], label, "done", "passed", reading)
+    return Guard(branch["number"], label, "held-back", "objected", reading)
+
+
+def reads_values(spec: Mapping[str, Any]) -> bool:
+    """Whether the run's join reads a value from each answer."""
+    return spec["join"]["method"] in ("majority", "gate")

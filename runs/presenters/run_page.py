@@ -1,0 +1,230 @@
+"""A run's page, put together: head, figures, timeline, panel. One dataclass a part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from runs.domain.states import OPEN_RUN
+from runs.live import wire
+from runs.models import Run
+from runs.presenters.run_aggregate import Aggregate, aggregate, reads_values
+from runs.presenters.run_axis import Axis, axis_for, curve, in_flight_samples, place
+from runs.presenters.run_checks import Check, Contributions, checks, contributions
+from runs.presenters.run_head import sentence
+from runs.presenters.run_kpis import Cell, strip
+from runs.presenters.run_rows import Look, look, segments
+from runs.presenters.run_state import Pill, run_pill
+from runs.presenters.run_time import CostSpent, TimeSpent, cost_spent, time_spent
+from runs.queries import runs as queries
+from runs.queries.runs import BranchRow
+
+ROWS_A_PAGE = 500
+MOST_EMBEDDED = 2000
+FILTER_WORDS = {
+    "all": "All",
+    "live": "In flight",
+    "waiting": "Waiting",
+    "done": "Done",
+    "failed": "Failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    pill: Pill
+    is_open: bool
+    is_cancel_asked: bool
+    sentence: str
+    status_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    key: str
+    word: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    kind: str
+    style: str
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    number: int
+    display: int
+    role: str
+    label: str
+    look: Look
+    bars: tuple[Bar, ...]
+    branch: BranchRow
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    axis: Axis
+    curve: str
+    area: str
+    limit_y: float | None
+    limit: int | None
+    peak: int
+    now: float
+    now_at: float
+    in_flight: int
+    chips: tuple[Chip, ...]
+    state: str
+    rows: tuple[Row, ...]
+    start: int
+    total: int
+    next_start: int | None
+    previous_start: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    aggregate: Aggregate
+    checks: Sequence[Check]
+    contributions: Contributions | None
+    time: TimeSpent | None
+    cost: CostSpent
+
+
+def head(run: Run) -> Head:
+    pill = run_pill(run.status, run.outcome, run.cancel_wanted)
+    return Head(
+        pill=pill,
+        is_open=run.status in OPEN_RUN,
+        is_cancel_asked=run.cancel_wanted,
+        sentence=sentence(run),
+        status_line=f"{run.name}, run {run.number}: {pill.text}",
+    )
+
+
+def elapsed_ms(run: Run) -> int | None:
+    if run.launched_at is None:
+        return None
+    end = run.ended_at or timezone.now()
+    return round((end - run.launched_at).total_seconds() * 1000)
+
+
+def kpi_strip(run: Run) -> tuple[Cell, ...]:
+    return strip(figures_of(run))
+
+
+def figures_of(run: Run) -> dict[str, Any]:
+    """What the strip reads: see `run_kpis`."""
+    elapsed = elapsed_ms(run)
+    return {
+        "method": run.method,
+        "planned": run.branches_planned,
+        "kpis": run.kpis,
+        "spent_usd": run.spent_usd,
+        "reserved_usd": run.reserved_usd,
+        "budget_usd": run.budget_usd,
+        "elapsed_ms": elapsed,
+        "ended_ms": elapsed if run.ended_at else None,
+        "by_status": queries.counts(run),
+        "heard": queries.heard(run),
+        "tally": queries.tally(run) if run.method == "majority" else {},
+    }
+
+
+def panel(run: Run) -> Panel:
+    """Everything told in prose: the aggregate, the checks, where time and money went."""
+    outcome = queries.outcome(run)
+    children = queries.children(run, most=max(run.branches_planned, 1))
+    return Panel(
+        aggregate=aggregate(run, outcome, children),
+        checks=checks(run, queries.root_join(run), outcome, children),
+        contributions=contributions(run, outcome, children),
+        time=time_spent(run),
+        cost=cost_spent(run),
+    )
+
+
+def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
+    spans = queries.spans(run)
+    now = float(elapsed_ms(run) or 0)
+    last = max((span["ended"] or 0 for span in spans), default=0)
+    is_open = run.status in OPEN_RUN
+    axis = axis_for(now if is_open else max(last, now), is_open)
+    samples = in_flight_samples(spans, now, axis.end)
+    limit = _limit(run)
+    top = max([limit or 0, *samples])
+    line = curve(samples, top)
+    chips = _chips(run)
+    total = next(chip.count for chip in chips if chip.key == state)
+    rows = queries.branch_rows(run, state=state, start=start, most=ROWS_A_PAGE)
+    after = start + len(rows)
+    return Timeline(
+        axis=axis,
+        curve=line,
+        area=f"0,58 {line} {line.rsplit(' ', 1)[-1].split(',')[0]},58" if line else "",
+        limit_y=round(58 - limit / max(top, 1) * 48, 1) if limit else None,
+        limit=limit,
+        peak=max(samples, default=0),
+        now=now,
+        now_at=round(min(now / axis.end, 1) * 100, 2),
+        in_flight=run.in_flight,
+        chips=chips,
+        state=state,
+        rows=tuple(_row(run, row, now, axis.end) for row in rows),
+        start=start,
+        total=total,
+        next_start=after if after < total else None,
+        previous_start=max(start - ROWS_A_PAGE, 0) if start else None,
+    )
+
+
+def _row(run: Run, branch: BranchRow, now: float, end: float) -> Row:
+    bars = tuple(
+        Bar(segment[0], place(segment, end), segment[0] == "s") for segment in segments(branch, now)
+    )
+    seen = look(branch, now, reads_values(run.spec))
+    number = branch["number"]
+    return Row(number, number + 1, branch["role"], row_label(branch, seen), seen, bars, branch)
+
+
+def row_label(branch: BranchRow, seen: Look) -> str:
+    """What a vote said, else the branch's own label, else how it stands."""
+    if branch["role"] in ("vote", "guard") and branch["reading"]:
+        if branch["role"] == "vote":
+            return str(branch["reading"])
+        return f"{branch['label']}: {branch['reading']}"
+    if branch["role"] == "vote":
+        return seen.word if seen.word != "waiting" else ""
+    return branch["label"] or seen.word
+
+
+def _chips(run: Run) -> tuple[Chip, ...]:
+    by_status = queries.counts(run)
+    return tuple(
+        Chip(
+            key,
+            word,
+            sum(by_status.get(status, 0) for status in queries.FILTERS[key])
+            if queries.FILTERS[key]
+            else sum(by_status.values()),
+        )
+        for key, word in FILTER_WORDS.items()
+    )
+
+
+def _limit(run: Run) -> int | None:
+    """Calls at once: the connection's, or fewer where the run asks for fewer."""
+    asked = run.in_flight_wanted or run.spec.get("limits", {}).get("in_flight")
+    connection = run.connections.get(run.spec.get("call", {}).get("connection"), {})
+    return min((one for one in (asked, connection.get("in_flight")) if one), default=None)
+
+
+def snapshot(run: Run) -> dict[str, Any] | None:
+    """The delta after 0 for an instant start of the script; a large run asks for it itself."""
+    if sum(queries.counts(run).values()) > MOST_EMBEDDED:
+        return None
+    frames = wire.frames(run.pk, 0, (), MOST_EMBEDDED * 4)
+    return frames[0] if len(frames) == 1 else None

@@ -1,0 +1,76 @@
+"""A run's page, its parts for htmx, and its files. Reads only; acts on a run are in run_actions."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from runs.models import Run
+from runs.presenters import run_export, run_page
+from runs.presenters.run_branch import detail
+from runs.queries import runs as queries
+
+
+def _run(request: HttpRequest, run_id: int) -> Run:
+    return get_object_or_404(queries.owned(request.user), pk=run_id)
+
+
+def _timeline(request: HttpRequest, run: Run) -> run_page.Timeline:
+    state = request.GET.get("state", "all")
+    start = request.GET.get("start", "0")
+    return run_page.timeline(
+        run,
+        state=state if state in queries.FILTERS else "all",
+        start=int(start) if start.isdecimal() and len(start) < 10 else 0,
+    )
+
+
+@require_GET
+def page(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = _run(request, run_id)
+    context = {
+        "run": run,
+        "head": run_page.head(run),
+        "kpis": run_page.kpi_strip(run),
+        "timeline": _timeline(request, run),
+        "panel": run_page.panel(run),
+        "snapshot": run_page.snapshot(run),
+        "view": "table" if request.GET.get("view") == "table" else "bars",
+        "nav": "runs",
+    }
+    return render(request, "runs/run.html", context)
+
+
+@require_GET
+def panel(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What is told in prose, for htmx; `?part=table` is the timeline as a table."""
+    run = _run(request, run_id)
+    if request.GET.get("part") == "table":
+        context = {"run": run, "timeline": _timeline(request, run)}
+        return render(request, "runs/_branch_table.html", context)
+    context = {"run": run, "head": run_page.head(run), "panel": run_page.panel(run)}
+    return render(request, "runs/_panel_refresh.html", context)
+
+
+@require_GET
+def branch(request: HttpRequest, run_id: int, number: int) -> HttpResponse:
+    """The drawer for htmx, a page of its own without."""
+    run = _run(request, run_id)
+    found = queries.branch(run, number)
+    if found is None:
+        raise Http404
+    is_part = bool(request.headers.get("HX-Request"))
+    template = "runs/_branch.html" if is_part else "runs/branch.html"
+    context = {"run": run, "branch": detail(run, found), "nav": "runs"}
+    return render(request, template, context)
+
+
+@require_GET
+def export(request: HttpRequest, run_id: int, kind: str) -> HttpResponse:
+    run = _run(request, run_id)
+    if kind not in run_export.FILES:
+        raise Http404
+    content_type, write = run_export.FILES[kind]
+    disposition = f'attachment; filename="{run_export.file_name(run, kind)}"'
+    return HttpResponse(
+        write(run), content_type=content_type, headers={"Content-Disposition": disposition}
+    )

@@ -1,0 +1,62 @@
+// Niceties of forms; each page works without them.
+
+const form = document.getElementById("editor");
+
+// Chips that add a line to a text area.
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest("[data-adds-line]");
+  if (!chip) return;
+  const area = document.getElementById(chip.dataset.to);
+  const lines = area.value.split("\n").filter((line) => line.trim());
+  area.value = [...lines, chip.dataset.addsLine].join("\n");
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+});
+
+// Links of the list of errors lead into the control, opening what hides it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".mend a[href^='#']");
+  const target = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  if (!target) return;
+  event.preventDefault();
+  target.closest("details")?.setAttribute("open", "");
+  target.scrollIntoView({ block: "center" });
+  const control = target.matches("fieldset") ? target.querySelector("input:checked, input") : target;
+  control?.focus({ preventScroll: true });
+});
+
+// One launch a click: the button rests until the page has gone.
+form?.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button?.classList.contains("go")) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "1";
+  setTimeout(() => { button.disabled = true; });
+});
+window.addEventListener("pageshow", () => {
+  if (!form) return;
+  delete form.dataset.sent;
+  for (const button of form.querySelectorAll(".go")) button.disabled = false;
+});
+
+// Work typed and not saved is not lost by a stray click.
+let isDirty = false;
+form?.addEventListener("input", () => { isDirty = true; });
+form?.addEventListener("submit", () => { isDirty = false; });
+window.addEventListener("beforeunload", (event) => { if (isDirty) event.preventDefault(); });
+
+document.getElementById("errors")?.focus();
+
+// The join is chosen first; the usual way of sharing out the work follows it.
+const USUAL = {
+  majority: { pattern: "voting" },
+  concatenate: { pattern: "sectioning" },
+  merge: { pattern: "sectioning" },
+  gate: { pattern: "sectioning", "split.by": "prompts" },
+};
+form?.addEventListener("change", (event) => {
+  if (event.target.name !== "join.method") return;
+  for (const [name, value] of Object.entries(USUAL[event.target.value] ?? {})) {
+    const card = form.querySelector(`input[name="${name}"][value="${value}"]`);
+    if (card) card.checked = true;
+  }
+});
