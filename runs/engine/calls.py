@@ -6,6 +6,7 @@ What an end means for the branch is decided here; what it means for the join is 
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from hashlib import blake2b
 from uuid import uuid4
 
 from runs.domain.errors import AnswerCut, BadReply, CallError, Throttled
@@ -65,6 +66,7 @@ class Calls:
         held_ms = round((lane.limiter.blocked_s() - branch.blocked_at_queue_s) * 1000)
         self._run.move(branch, BranchStatus.RUNNING)
         branch.tries += 1
+        branch.input_hash = blake2b(prompt.encode(), digest_size=16).hexdigest()
         branch.held_ms += held_ms
         branch.backoff_until_ms = branch.first_token_ms = branch.ended_ms = None
         branch.sent_ms = now

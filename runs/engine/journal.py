@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from runs.engine.protocols import Batch, Committed, Control, LateAnswer, Observer, Store, StoreUnavailable
+from runs.engine.protocols import (
+    Batch,
+    Committed,
+    Control,
+    LateAnswer,
+    Observer,
+    Store,
+    StoreUnavailable,
+)
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 log = logging.getLogger(__name__)
@@ -168,10 +176,8 @@ class Journal:
         while True:
             try:
                 return await self._store.commit(batch)
-            except Fenced:
-                raise
-            except Exception:
-                log.exception("run %s: a commit failed and is tried again", self._run.id)
+            except StoreUnavailable as error:
+                log.warning("run %s: a commit failed and is tried again: %s", self._run.id, error)
             await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
             tries += 1
 

@@ -149,7 +149,7 @@ class RunState:
     joins: list[JoinState] = field(default_factory=list)
     branches: dict[int, BranchState] = field(default_factory=dict)
     attempts: list[AttemptState] = field(default_factory=list)
-    lost: list[AttemptState] = field(default_factory=list)  # found open at the claim, not written yet
+    lost: list[AttemptState] = field(default_factory=list)  # open at the claim; not written yet
     down_spans_ms: list[tuple[int, int]] = field(default_factory=list)
     is_released: bool = False  # the last commit also gives up the lease
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
+
 from runs.domain.errors import Fenced
 from runs.domain.plan import Item, PlannedJoin, Role
 from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
@@ -70,6 +72,7 @@ def load(claimed: Claim) -> Loaded:
     _load_outcomes(run, state)
     _load_branches(run, state, planner)
     _load_attempts(run, state)
+    state.down_spans_ms = _down_spans(run, state)
     return Loaded(
         state=state,
         planner=planner,
@@ -228,6 +231,16 @@ def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
     branch.input_tokens, branch.output_tokens = attempt.input_tokens, attempt.output_tokens
     branch.cost_usd = attempt.cost_usd
     state.move(branch, BranchStatus.SUCCEEDED)
+
+
+def _down_spans(run: Run, state: RunState) -> list[tuple[int, int]]:
+    """Times without an owner: those known before, and that from the last sign of life to now."""
+    spans = [(start, end) for start, end in run.kpis.get("down_spans_ms", [])]
+    if state.attempts and run.launched_at:
+        now_ms = int((timezone.now() - run.launched_at).total_seconds() * 1000)
+        last = max(max(a.ended_ms or 0, a.sent_ms or 0) for a in state.attempts)
+        spans.append((min(last, now_ms), now_ms))
+    return spans
 
 
 def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
