@@ -1,0 +1,84 @@
+"""A run's figures as the coordinator reports them: live totals, and all KPIs at its end."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from runs.domain.states import AttemptStatus
+from runs.engine.protocols import Clock
+from runs.engine.state import AttemptState, BranchState, RunState
+from runs.metrics.figures import AttemptFigures, RunFigures
+from runs.metrics.kpis import Running, compute
+
+
+class RunningFigures:
+    """`limit`: slots of the run's connections. `on_call` is told each call's seconds."""
+
+    def __init__(
+        self,
+        run: RunState,
+        clock: Clock,
+        *,
+        is_private: bool,
+        limit: int,
+        baseline: Mapping[str, Any],
+        on_call: Callable[[float], None],
+    ) -> None:
+        self._run = run
+        self._clock = clock
+        self._is_private = is_private
+        self._limit = min(limit, run.in_flight_cap or limit)
+        self._baseline = baseline
+        self._on_call = on_call
+        self._running = Running(is_private=is_private)
+        self._final: dict[str, Any] | None = None
+        for attempt in run.attempts:
+            branch = run.branches[attempt.branch]
+            if attempt.status is not AttemptStatus.SENT:
+                self._running.add(attempt_figures(branch, attempt))
+
+    def ended(self, branch: BranchState, attempt: AttemptState) -> None:
+        self._running.add(attempt_figures(branch, attempt))
+        if attempt.status is AttemptStatus.OK and attempt.ended_ms and attempt.sent_ms:
+            self._on_call((attempt.ended_ms - attempt.sent_ms) / 1000)
+
+    def live(self) -> Mapping[str, Any]:
+        if self._final is not None:
+            return self._final
+        live = self._running.as_kpis(self._clock.now_ms())
+        return {**live, "down_spans_ms": self._run.down_spans_ms}
+
+    def final(self) -> Mapping[str, Any]:
+        root = self._run.root.outcome
+        figures = RunFigures(
+            wall_ms=self._run.ended_ms or self._clock.now_ms(),
+            attempts=[
+                attempt_figures(self._run.branches[a.branch], a) for a in self._run.attempts
+            ],
+            limit_in_flight=self._limit,
+            quality=root.quality if root else {},
+            is_private=self._is_private,
+            baseline=self._baseline,
+            down_spans_ms=self._run.down_spans_ms,
+        )
+        self._final = {**compute(figures), "down_spans_ms": self._run.down_spans_ms}
+        return self._final
+
+
+def attempt_figures(branch: BranchState, attempt: AttemptState) -> AttemptFigures:
+    return AttemptFigures(
+        branch=attempt.branch,
+        role=branch.role,
+        status=attempt.status,
+        ready_ms=attempt.ready_ms,
+        admitted_ms=attempt.admitted_ms,
+        sent_ms=attempt.sent_ms,
+        first_token_ms=attempt.first_token_ms,
+        ended_ms=attempt.ended_ms,
+        held_ms=attempt.held_ms,
+        is_backoff=attempt.number > 1,
+        input_tokens=attempt.input_tokens,
+        output_tokens=attempt.output_tokens,
+        cost_usd=attempt.cost_usd,
+        reserved_usd=attempt.reserved_usd,
+        is_confirmed=attempt.is_cost_confirmed,
+    )
