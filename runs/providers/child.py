@@ -110,7 +110,7 @@ class Child:
 
     def _spawn(self, log: int) -> "subprocess.Popen[str]":
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        return subprocess.Popen(  # noqa: S603 - this Python and a module of ours
+        return subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

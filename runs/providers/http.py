@@ -5,8 +5,10 @@ connects. Gives replies as bounded pieces and transport trouble as `CallError`s.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from weakref import WeakKeyDictionary
 
@@ -53,7 +55,7 @@ async def close_shared() -> None:
 
 def build(reach: Reach, *, reuse: bool = True) -> httpx.AsyncClient:
     """A new client. How many calls run at once is the limiter's business, not bounded here."""
-    tls = httpx.create_ssl_context(trust_env=False)
+    tls = _tls()
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,
@@ -74,6 +76,12 @@ def build(reach: Reach, *, reuse: bool = True) -> httpx.AsyncClient:
     # Connections of different people share this client: nothing may be remembered between them.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes a while: once a process."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[bytes, None]:

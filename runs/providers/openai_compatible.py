@@ -49,6 +49,7 @@ class OpenAICompatible:
         self._base_url = base_url.strip()
         self._key = api_key.strip()
         self._reach = reach
+        self._urls: dict[str, httpx.URL] = {}
         self._reuse = self._base_url.startswith("https:") if reuse is None else reuse
 
     async def complete(self, request: ModelRequest, on_piece: OnPiece) -> Completion:
@@ -117,7 +118,7 @@ class OpenAICompatible:
         timeout = httpx.Timeout(None, connect=limits.connect_s, read=limits.idle_s)
         client = http.shared(self._reach, reuse=self._reuse)
         with http.as_call_errors(limits):
-            url = self._base.copy_with(path=self._base.path + path)
+            url = self._url(path)
             headers = {**self._authorization(), **sent.pop("headers", {})}
             request = client.build_request(method, url, headers=headers, timeout=timeout, **sent)
             response = await client.send(request, stream=True)
@@ -139,6 +140,12 @@ class OpenAICompatible:
                 "The provider's address must not contain a user name or password.", was_sent=False
             )
         return url.copy_with(path=url.path.rstrip("/").removesuffix("/chat/completions"))
+
+    def _url(self, path: str) -> httpx.URL:
+        """Kept: parsing it anew costs as much as reading a short reply."""
+        if path not in self._urls:
+            self._urls[path] = self._base.copy_with(path=self._base.path + path)
+        return self._urls[path]
 
     def _authorization(self) -> Mapping[str, str]:
         if not self._key:
