@@ -1,15 +1,14 @@
 """What a person may do with a launched run. Wishes only: its owner, a worker, carries them out."""
 
 from django.db import transaction
-from django.db.models import Max
 
 from runs.domain.errors import Conflict
 from runs.domain.states import ENDED_RUN, BranchStatus, RunStatus
-from runs.models import Answer, Attempt, Branch, Item, Join, Outcome, Pass, Run, row_id
+from runs.models import Branch, Run
 from runs.models.wishes import wish
+from runs.services.erasing import erase
 from runs.services.waking import tell
 
-ROWS_A_CHUNK = 2_000
 BASELINE_SAMPLE = 3  # branches a measured one-by-one time needs at least
 
 
@@ -52,45 +51,11 @@ def ask_baseline(*, run: Run, sample: int = BASELINE_SAMPLE) -> None:
 
 
 def delete(*, run: Run) -> None:
-    """Delete an ended run with all its data, a chunk a transaction so that nobody waits for long.
-
-    Raises `Conflict` while the run is open. Broken off in the middle it can be asked again.
-    """
+    """Delete an ended run with all its data. Raises `Conflict` while the run is open."""
     if not _is_ended(run):
         raise Conflict("Cancel the run first; it can be deleted when it has ended.")
-    for first in range(row_id(run.pk, 0), _end_of_rows(run), ROWS_A_CHUNK):
-        _delete_rows(first, first + ROWS_A_CHUNK)
-    most = Item.objects.filter(run=run).aggregate(most=Max("number"))["most"]
-    for first in range(0, -1 if most is None else most + 1, ROWS_A_CHUNK):
-        Item.objects.filter(run=run, number__range=(first, first + ROWS_A_CHUNK - 1)).delete()
-    with transaction.atomic():
-        Pass.objects.filter(run=run).delete()
-        rows = Run.objects.filter(pk=run.pk)
-        seq = run.seq + 1
-        rows._raw_delete(rows.db)
-        tell(run.pk, seq)
-
-
-def _end_of_rows(run: Run) -> int:
-    """The id behind the run's last join and branch."""
-    numbers = (
-        table.objects.filter(run=run).aggregate(most=Max("number"))["most"]
-        for table in (Branch, Join)
-    )
-    return row_id(run.pk, max((n for n in numbers if n is not None), default=-1) + 1)
-
-
-@transaction.atomic
-def _delete_rows(first: int, end: int) -> None:
-    """Joins and branches with these ids and what hangs on them, children before parents."""
-    for rows in (
-        Answer.objects.filter(branch_id__gte=first, branch_id__lt=end),
-        Attempt.objects.filter(branch_id__gte=first, branch_id__lt=end),
-        Branch.objects.filter(pk__gte=first, pk__lt=end),
-        Outcome.objects.filter(join_id__gte=first, join_id__lt=end),
-        Join.objects.filter(pk__gte=first, pk__lt=end),
-    ):
-        rows._raw_delete(rows.db)
+    erase(run.pk)
+    tell(run.pk, run.seq + 1)
 
 
 def _is_ended(run: Run) -> bool:

@@ -1,0 +1,260 @@
+"""What a configuration names, found among its owner's stored things: templates, connections,
+prices, data sets. Every name that is not found is told beside its field."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from runs.domain.errors import InvalidInput
+from runs.domain.joins import Merge
+from runs.domain.plan import Item
+from runs.domain.usage import Price
+from runs.metrics import pricing
+from runs.models import Connection, Dataset, TemplateVersion
+from runs.planning.configuration import Configuration
+from runs.planning.shape import Input, Prompt, Provider
+from runs.planning.inputs import Material
+from runs.services.connections import save_connection
+
+PriceKey = tuple[str, str]  # (connection, model)
+PLACE = ("kind", "base_url", "api_key_env")  # where a connection leads
+STORED = (*PLACE, "name", "api_key", "in_flight", "calls_per_minute", "model_names")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A connection and model that calls will use, and the field that says so."""
+
+    field: str
+    connection: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The connections of a configuration by name, and what their models cost (None: unknown)."""
+
+    rows: Mapping[str, Connection]
+    prices: Mapping[PriceKey, Price | None]
+
+    @property
+    def is_simulated(self) -> bool:
+        return any(row.is_simulated for row in self.rows.values())
+
+    def limits(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: {"in_flight": row.in_flight, "calls_per_minute": row.calls_per_minute}
+            for name, row in self.rows.items()
+        }
+
+    def frozen(self) -> dict[str, dict[str, Any]]:
+        """What a run keeps of its connections: never a key."""
+        return {
+            name: {
+                "id": row.pk,
+                "name": name,
+                "kind": row.kind,
+                "base_url": row.base_url,
+                "in_flight": row.in_flight,
+                "calls_per_minute": row.calls_per_minute,
+                "prices": {
+                    model: price and asdict(price)
+                    for (owner_name, model), price in self.prices.items()
+                    if owner_name == name
+                },
+            }
+            for name, row in self.rows.items()
+        }
+
+
+def with_texts(
+    owner: User, configuration: Configuration
+) -> tuple[Configuration, list[InvalidInput]]:
+    """The configuration with its templates' texts in place; a text already there stays."""
+    prompts, errors = [], []
+    for number, prompt in enumerate(configuration.prompts):
+        try:
+            prompts.append(_with_text(owner, prompt, f"prompts.{number}"))
+        except InvalidInput as error:
+            errors.append(error)
+            prompts.append(prompt)
+    return configuration.model_copy(update={"prompts": tuple(prompts)}), errors
+
+
+def _with_text(owner: User, prompt: Prompt, field: str) -> Prompt:
+    if not prompt.template or prompt.text:
+        return prompt
+    versions = TemplateVersion.objects.filter(template__owner=owner, template__name=prompt.template)
+    if prompt.version is not None:
+        versions = versions.filter(number=prompt.version)
+    found = versions.order_by("-number").first()
+    if found is None:
+        which = f" with a version {prompt.version}" if prompt.version is not None else ""
+        raise InvalidInput(
+            f"You have no template named “{prompt.template}”{which}.", f"{field}.template"
+        )
+    return prompt.model_copy(
+        update={
+            "text": found.text,
+            "system": found.system or prompt.system,
+            "version": found.number,
+            "name": prompt.name or prompt.template,
+        }
+    )
+
+
+def uses(configuration: Configuration) -> Iterator[Use]:
+    """Every (connection, model) that the configuration's calls may use."""
+    call = configuration.call
+    yield Use("call", call.connection, call.model)
+    if configuration.pattern == "voting" and configuration.votes.vary == "model":
+        for number, choice in enumerate(configuration.votes.models):
+            yield Use(f"votes.models.{number}", choice.connection, choice.model)
+    if isinstance(configuration.join, Merge):
+        join = configuration.join
+        yield Use("join", join.connection or call.connection, join.model or call.model)
+
+
+def connections(
+    owner: User, configuration: Configuration
+) -> tuple[Connections, list[InvalidInput]]:
+    """The connections that the configuration uses. Its own provider is only checked: see
+    `store_provider`."""
+    stored = {row.name: row for row in Connection.objects.filter(owner=owner)}
+    errors: list[InvalidInput] = []
+    if configuration.provider is not None:
+        try:
+            brought = _brought(owner, configuration, configuration.provider)
+            stored[brought.name] = _stored_or(brought, stored)
+        except InvalidInput as error:
+            errors.append(error)
+    rows, prices = {}, {}
+    for use in uses(configuration):
+        row_found = stored.get(use.connection)
+        if row_found is None:
+            errors.append(_no_connection(use, stored))
+            continue
+        rows[use.connection] = row_found
+        prices[use.connection, use.model] = price_of(row_found, use.model)
+    return Connections(rows, prices), errors
+
+
+def _no_connection(use: Use, stored: Mapping[str, Connection]) -> InvalidInput:
+    known = ", ".join(f"“{name}”" for name in stored) or "none yet: add one under Providers"
+    return InvalidInput(
+        f"You have no connection named “{use.connection}”. Yours: {known}.",
+        f"{use.field}.connection",
+    )
+
+
+def price_of(row: Connection, model: str) -> Price | None:
+    hint = row.base_url if row.kind == Connection.Kind.OPENAI else row.kind
+    return pricing.price(hint, model, row.price_input, row.price_output)
+
+
+def _brought(owner: User, configuration: Configuration, provider: Provider) -> Connection:
+    """The connection a file brings along, not saved."""
+    models = {use.model for use in uses(configuration) if use.connection == provider.name}
+    return Connection(
+        owner=owner,
+        name=provider.name,
+        kind=provider.kind,
+        base_url=provider.base_url,
+        api_key_env=provider.api_key_env,
+        in_flight=provider.in_flight,
+        calls_per_minute=provider.calls_per_minute,
+        model_names=sorted(models),
+    )
+
+
+def _stored_or(brought: Connection, stored: Mapping[str, Connection]) -> Connection:
+    """The stored connection of that name, if it leads to the same place; else the one brought."""
+    found = stored.get(brought.name)
+    if found is None:
+        return brought
+    if any(getattr(found, part) != getattr(brought, part) for part in PLACE):
+        raise InvalidInput(
+            f"You already have a connection “{brought.name}” with another kind, address or key. "
+            "Choose another name here, or leave the provider out to use that one.",
+            "provider.name",
+        )
+    return found
+
+
+def store_provider(owner: User, configuration: Configuration) -> None:
+    """Keep the connection a file brings along. Raises `InvalidInput` beside the provider's field
+    where its address is not this user's to choose."""
+    provider = configuration.provider
+    if provider is None or Connection.objects.filter(owner=owner, name=provider.name).exists():
+        return
+    brought = _brought(owner, configuration, provider)
+    values = {name: getattr(brought, name) for name in STORED}
+    try:
+        save_connection(owner=owner, connection=None, values=values)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, f"provider.{error.field}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Input as given or stored: `gold` are a data set's right answers, in item order."""
+
+    material: Material
+    gold: tuple[str | None, ...] = ()
+
+    def with_gold(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
+        """Right answers belong to whole documents and rows, not to their pieces."""
+        if len(self.gold) != len(items):
+            return items
+        return tuple(replace(item, gold=gold) for item, gold in zip(items, self.gold, strict=True))
+
+
+def source(owner: User, given: Input | None) -> Source:
+    """The input that a configuration carries or names.
+
+    Raises `InvalidInput`: a data set that is not the owner's; files, which only a command reads.
+    """
+    if given is None:
+        return Source(_material())
+    if given.files:
+        raise InvalidInput(
+            "Files named here are read by `manage.py launch`; in the browser, upload them.",
+            "input.files",
+        )
+    if given.dataset:
+        return _dataset(owner, given.dataset)
+    documents = given.documents
+    return Source(
+        _material(
+            text=given.text,
+            rows=given.rows,
+            documents=documents and tuple((doc.label, doc.text) for doc in documents),
+        )
+    )
+
+
+def _dataset(owner: User, name: str) -> Source:
+    found = Dataset.objects.filter(owner=owner, name=name).first()
+    if found is None:
+        raise InvalidInput(f"You have no data set named “{name}”.", "input.dataset")
+    rows = list(found.items.values_list("label", "fields", "gold"))
+    gold = tuple(row[2] for row in rows)
+    if found.kind == Dataset.Kind.DOCUMENTS:
+        documents = tuple((label, fields.get("document.text", "")) for label, fields, _ in rows)
+        return Source(_material(documents=documents), gold)
+    records = tuple(
+        {
+            key.removeprefix("row."): value
+            for key, value in fields.items()
+            if key.startswith("row.") and key != "row.text"
+        }
+        for _, fields, _ in rows
+    )
+    return Source(_material(rows=records), gold)
+
+
+def _material(**given: Any) -> Material:
+    empty: dict[str, Any] = {"text": None, "files": (), "rows": None, "documents": None}
+    return Material(**{**empty, **given})
