@@ -86,7 +86,7 @@ class Coordinator:
             on_end=self._attempt_ended,
             on_broken=self._fail,
             is_wanted=lambda branch: not run.joins[branch.join].is_stopped,
-            read=lambda branch: planner.read(run.joins[branch.join], branch.text),
+            read=self._read,
         )
         self._joining = Joining(
             run, planner, self._journal, on_open=self._queue, on_root=self._root_ended
@@ -253,6 +253,9 @@ class Coordinator:
         if branch.role in CHILD_ROLES:
             join.ended += 1
 
+    def _read(self, branch: BranchState) -> str:
+        return self._planner.read(self.run.joins[branch.join], branch.role, branch.text)
+
     def _adopt(self, late: LateAnswer) -> None:
         """Take over a paid answer that came after its lease was lost."""
         branch = self.run.branches.get(late.branch)
@@ -262,7 +265,7 @@ class Coordinator:
         branch.input_tokens, branch.output_tokens = late.input_tokens, late.output_tokens
         branch.cost_usd = late.cost_usd
         branch.sent_ms, branch.ended_ms = late.sent_ms, late.ended_ms
-        branch.reading = self._planner.read(self.run.joins[branch.join], late.text)
+        branch.reading = self._read(branch)
         self.run.move(branch, BranchStatus.SUCCEEDED)
         self._branch_ended(branch)
 

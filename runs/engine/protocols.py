@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from runs.domain.plan import BranchSpec, CallSettings
+from runs.domain.plan import BranchSpec, CallSettings, Role
 from runs.domain.policies import CallLimits
 from runs.domain.results import Ask, CallsSoFar, Child, Completion, JoinCall, Outcome
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
@@ -93,7 +93,7 @@ class Planner(Protocol):
         self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
     ) -> Outcome | Ask: ...
 
-    def read(self, join: JoinState, text: str) -> str:
+    def read(self, join: JoinState, role: Role, text: str) -> str:
         """What the join reads from an answer, for display; empty where it reads nothing."""
         ...
 

@@ -93,10 +93,12 @@ class Workshop:
                 baseline=loaded.baseline,
                 on_call=self._writer.observe_call,
             ),
-            gate=lambda name, model: self._at(loaded.connections[name], model),
+            gate=lambda name, model: self.gate_and_client(loaded.connections[name], model),
         )
 
-    def _at(self, connection: LoadedConnection, model: str) -> tuple[Limiter, ModelClient]:
+    def gate_and_client(
+        self, connection: LoadedConnection, model: str
+    ) -> tuple[Limiter, ModelClient]:
         return self._gate(connection, model), self.client(connection.mapping)
 
     def client(self, mapping: Mapping[str, Any]) -> ModelClient:

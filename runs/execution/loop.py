@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from django.db import close_old_connections
 
-from runs.domain.errors import Fenced
+from runs.domain.errors import CallError, Fenced
 from runs.engine.coordinator import Coordinator
-from runs.execution import lease, store
+from runs.execution import baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
 from runs.execution.load import load
@@ -88,9 +88,10 @@ class EngineLoop:
             self._loop.close()
 
     async def _main(self) -> None:
+        self._bell = Doorbell()
         self._workshop = Workshop(
             self._writer,
-            Doorbell(),
+            self._bell,
             workers=self._settings.workers,
             private_hosts=self._settings.private_hosts,
         )
@@ -127,6 +128,7 @@ class EngineLoop:
     async def _own(self, run_id: int) -> None:
         claimed = await self._writer.submit(run_id, lambda: lease.claim(run_id, self._owner))
         if claimed is None:
+            await self._measure_baseline(run_id)
             return
         try:
             loaded = await self._read(lambda: load(claimed))
@@ -142,6 +144,19 @@ class EngineLoop:
             log.exception("run %s: broken off", run_id)
             reason = f"Internal error, see the log: {type(error).__name__}"
             await self._writer.submit(run_id, lambda: lease.break_off(claimed, reason))
+
+    async def _measure_baseline(self, run_id: int) -> None:
+        """An ended run may want some of its calls made once more, one by one."""
+        wanted = await self._writer.submit(run_id, lambda: baseline.take(run_id))
+        if wanted is None:
+            return
+        loaded = await self._read(lambda: load(wanted.claim))
+        try:
+            measured = await baseline.measure(loaded, wanted.calls, self._workshop)
+        except CallError as error:
+            measured = {"failed": error.message}
+        await self._writer.submit(run_id, lambda: baseline.keep(loaded, measured))
+        self._bell.changed(run_id, wanted.claim.seq)
 
     async def _sweep(self) -> None:
         while True:

@@ -24,7 +24,6 @@ class RunPlanner:
         self._joins = joins
         self._items = items
         self._settings = configuration.join
-        self._reads = registry.reads(configuration.join)
         self._policy = FailurePolicy(
             configuration.on_failure.policy, configuration.on_failure.least
         )
@@ -67,7 +66,5 @@ class RunPlanner:
     ) -> Outcome | Ask:
         return registry.aggregate(self._settings, self._policy, children, calls)
 
-    def read(self, join: JoinState, text: str) -> str:
-        if not self._reads:
-            return ""
-        return registry.read(self._settings, text) or ""
+    def read(self, join: JoinState, role: Role, text: str) -> str:
+        return registry.read(self._settings, text, role) or ""

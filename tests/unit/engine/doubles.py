@@ -146,7 +146,7 @@ class ListPlanner:
         value = calls[key].text if self.merges else "+".join(c.text for c in children if c.text)
         return Outcome(OutcomeKind.JOINED, value, contributions)
 
-    def read(self, join: JoinState, text: str) -> str:
+    def read(self, join: JoinState, role: Role, text: str) -> str:
         return text
 
 
