@@ -240,9 +240,7 @@ class Calls:
             branch.text = error.text
             self._journal.answer(branch)
 
-    def _again(
-        self, lane: Lane, branch: BranchState, attempt: AttemptState, wait_s: float
-    ) -> None:
+    def _again(self, lane: Lane, branch: BranchState, attempt: AttemptState, wait_s: float) -> None:
         """Back to pending, and into the lane once the backoff is over."""
         self._run.move(branch, BranchStatus.PENDING)
         branch.trail = f"{branch.trail} {_trail(attempt)}".strip()

@@ -89,7 +89,9 @@ class Workshop:
                 loaded.state,
                 clock,
                 is_private=any(c.is_private for c in loaded.connections.values()),
-                limit=min((self._share(c.in_flight) for c in loaded.connections.values()), default=1),
+                limit=min(
+                    (self._share(c.in_flight) for c in loaded.connections.values()), default=1
+                ),
                 baseline=loaded.baseline,
                 on_call=self._writer.observe_call,
             ),

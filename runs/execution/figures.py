@@ -51,9 +51,7 @@ class RunningFigures:
         root = self._run.root.outcome
         figures = RunFigures(
             wall_ms=self._run.ended_ms or self._clock.now_ms(),
-            attempts=[
-                attempt_figures(self._run.branches[a.branch], a) for a in self._run.attempts
-            ],
+            attempts=[attempt_figures(self._run.branches[a.branch], a) for a in self._run.attempts],
             limit_in_flight=self._limit,
             quality=root.quality if root else {},
             is_private=self._is_private,

@@ -75,7 +75,7 @@ class Gate:
         if is_new_episode:
             self._streak += 1
         ceiling = min(FIRST_PAUSE_S * 2 ** (self._streak - 1), LONGEST_PAUSE_S)
-        pause = retry_after_s if retry_after_s else ceiling * (0.5 + random.random() / 2)
+        pause = retry_after_s or ceiling * (0.5 + random.random() / 2)
         if is_new_episode or now + pause > self._not_before:
             self._shut_until(now + pause, "throttled by the provider")
         return pause

@@ -27,11 +27,15 @@ from runs.models import (
     Attempt,
     Branch,
     Connection,
-    Item as ItemRow,
     Join,
     LimiterState,
-    Outcome as OutcomeRow,
     Run,
+)
+from runs.models import (
+    Item as ItemRow,
+)
+from runs.models import (
+    Outcome as OutcomeRow,
 )
 from runs.planning import configuration as configurations
 
@@ -197,8 +201,10 @@ ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field 
 
 
 def _load_attempts(run: Run, state: RunState) -> None:
-    rows = Attempt.objects.filter(run=run).order_by("id").values_list(
-        "branch__number", *ATTEMPT_FIELDS
+    rows = (
+        Attempt.objects.filter(run=run)
+        .order_by("id")
+        .values_list("branch__number", *ATTEMPT_FIELDS)
     )
     for number, *values in rows:
         attempt = AttemptState(branch=number, **dict(zip(ATTEMPT_FIELDS, values, strict=True)))
@@ -274,5 +280,3 @@ def client_mapping(row: Connection) -> dict[str, Any]:
         "api_key": key,
         "in_flight": row.in_flight,
     }
-
-

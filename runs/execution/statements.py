@@ -26,7 +26,8 @@ class Table:
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
         key = ", ".join(f'"{name}"' for name in self.key)
         rows = self._rows(vendor)
-        return f"INSERT INTO {self.name} ({names}) {rows} ON CONFLICT ({key}) DO UPDATE SET {updates}"
+        head = f"INSERT INTO {self.name} ({names}) {rows}"
+        return f"{head} ON CONFLICT ({key}) DO UPDATE SET {updates}"
 
     def _rows(self, vendor: str) -> str:
         if vendor == "sqlite":
@@ -37,7 +38,7 @@ class Table:
             for i, kind in enumerate(self.columns.values())
         )
         names = ", ".join(f"c{i}" for i in range(len(self.columns)))
-        return f"SELECT {casts} FROM unnest({arrays}) AS rows({names})"
+        return f"SELECT {casts} FROM unnest({arrays}) AS rows({names})"  # noqa: S608
 
     def write(self, rows: list[tuple[object, ...]], db: BaseDatabaseWrapper | None = None) -> None:
         """Upsert the rows inside the transaction that is open on `db`."""
@@ -49,7 +50,8 @@ class Table:
                 # The bare driver: Django's wrapper rewrites the statement for every call.
                 cursor.cursor.connection.executemany(self.upsert("sqlite"), rows)
             else:
-                cursor.execute(self.upsert("postgresql"), [list(c) for c in zip(*rows, strict=True)])
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                cursor.execute(self.upsert("postgresql"), columns)
 
 
 def _array(kind: str) -> str:

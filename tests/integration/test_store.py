@@ -72,14 +72,20 @@ async def test_a_batch_writes_its_rows_under_one_seq(user: User, writer: Writer)
     done = branch(0, BranchStatus.SUCCEEDED)
     committed = await DatabaseStore(writer).commit(
         batch(
-            engine, branches=[done, branch(1)], attempts=[attempt()], joins=engine.joins,
+            engine,
+            branches=[done, branch(1)],
+            attempts=[attempt()],
+            joins=engine.joins,
             answers=[(0, "bug\x00!")],
-        )  # fmt: skip
+        )
     )
     assert committed.seq == 1
 
     def check() -> None:
-        assert set(Branch.objects.values_list("status", "seq")) == {("succeeded", 1), ("running", 1)}
+        assert set(Branch.objects.values_list("status", "seq")) == {
+            ("succeeded", 1),
+            ("running", 1),
+        }
         assert Attempt.objects.get().status == "sent"
         assert Answer.objects.get().text == "bug!"
         assert Join.objects.get().quality == {"agreement": 1.0}

@@ -50,9 +50,7 @@ class ScriptedClient:
     open: int = 0
     peak: int = 0
 
-    async def complete(
-        self, request: ModelRequest, on_piece: Callable[[str], None]
-    ) -> Completion:
+    async def complete(self, request: ModelRequest, on_piece: Callable[[str], None]) -> Completion:
         self.ledger.append(request.prompt)
         self.open += 1
         self.peak = max(self.peak, self.open)

@@ -125,7 +125,10 @@ async def test_a_cut_answer_passes_only_where_asked_for(
 
 async def test_stop_at_the_first_failure_starts_nothing_more() -> None:
     world = World(
-        children=50, limit=2, on_failure=OnFailure.STOP, client=failing(WrongKey(), prompt="prompt 3")
+        children=50,
+        limit=2,
+        on_failure=OnFailure.STOP,
+        client=failing(WrongKey(), prompt="prompt 3"),
     )
     run = await world.run()
     assert len(world.client.ledger) <= 6
