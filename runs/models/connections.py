@@ -47,6 +47,15 @@ class Connection(models.Model):
         return self.kind == self.Kind.SIMULATED
 
     @property
+    def is_ok(self) -> bool:
+        """Whether the last test succeeded."""
+        return self.test_result.startswith("ok: ")
+
+    @property
+    def test_message(self) -> str:
+        return self.test_result.partition(": ")[2]
+
+    @property
     def is_private(self) -> bool:
         """On this machine: a speed-up is only claimed there when it was measured."""
         return self.kind in {self.Kind.LOCAL, self.Kind.SIMULATED}

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs.domain.errors import InvalidInput
@@ -54,7 +55,11 @@ def save_connection(
     for name, value in kept.items():
         setattr(row, name, value)
     row.tested_at, row.test_result = None, ""
-    row.save()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise InvalidInput("You have a provider of this name already.", "name") from None
     return row
 
 
@@ -71,7 +76,9 @@ def delete_connection(*, connection: Connection) -> None:
 
 def test_connection(*, connection: Connection) -> bool:
     """Ask the provider for its models and note what came of it."""
-    is_ok, message, models = probe.test_connection(connection)
+    is_ok, message, models = probe.test_connection(
+        connection, private_hosts=tuple(settings.PARWEB_PRIVATE_HOSTS)
+    )
     connection.tested_at = timezone.now()
     connection.test_result = ("ok: " if is_ok else "failed: ") + message[:280]
     if models and not connection.model_names:

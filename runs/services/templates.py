@@ -27,7 +27,9 @@ def create_template(
 
 
 @transaction.atomic
-def add_version(*, template: Template, text: str, system: str = "", note: str = "") -> TemplateVersion:
+def add_version(
+    *, template: Template, text: str, system: str = "", note: str = ""
+) -> TemplateVersion:
     """Write the next version, or give back the newest when nothing in it changed."""
     variables = _variables(text, system)
     Template.objects.select_for_update().get(pk=template.pk)
@@ -35,6 +37,16 @@ def add_version(*, template: Template, text: str, system: str = "", note: str = 
     if newest and (newest.text, newest.system) == (text, system):
         return newest
     return _write(template, newest.number + 1 if newest else 1, text, system, variables, note)
+
+
+@transaction.atomic
+def change_template(
+    *, template: Template, name: str, text: str, system: str = "", note: str = ""
+) -> TemplateVersion:
+    """Rename a template and write its next version. Raises `InvalidInput`, changing nothing."""
+    if name != template.name:
+        rename_template(template=template, name=name)
+    return add_version(template=template, text=text, system=system, note=note)
 
 
 @transaction.atomic
@@ -73,4 +85,8 @@ def _variables(text: str, system: str) -> list[str]:
         raise InvalidInput("Write the prompt.", "text")
     if len(text) + len(system) > LONGEST_TEMPLATE:
         raise InvalidInput(f"A template has at most {LONGEST_TEMPLATE:,} characters.", "text")
-    return list(dict.fromkeys([*rendering.variables(text), *rendering.variables(system)]))
+    if rendering.variables(system):
+        raise InvalidInput(
+            "The system prompt is sent as it stands: fill in names in the prompt.", "system"
+        )
+    return list(rendering.variables(text))

@@ -1,0 +1,113 @@
+"""A provider connection's form. The stored key is never shown; an empty field keeps it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.validators import URLValidator
+
+from runs.forms.fields import DecimalField, LinesField, NameField, WholeField
+from runs.models import Connection
+from runs.services.connections import KNOWN_ADDRESSES
+
+LARGEST = 2**31 - 1
+
+
+class ConnectionForm(forms.Form):
+    name = NameField(label="Name", required=True, max_length=80)
+    kind = forms.ChoiceField(label="Kind", choices=Connection.Kind.choices)
+    base_url = NameField(label="Address", max_length=500)
+    api_key = forms.CharField(
+        label="API key",
+        required=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    api_key_env = NameField(
+        label="Environment variable with the key",
+        max_length=120,
+        help_text="Read on the server when a run starts, instead of a stored key.",
+    )
+    model_names = LinesField(
+        label="Models, one a line", rows=3, help_text="“Test connection” fills in an empty list."
+    )
+    in_flight = WholeField(label="In flight at once", least=1, most=1000)
+    calls_per_minute = WholeField(
+        label="Calls a minute", least=1, help_text="Empty: no limit is known."
+    )
+    price_input = DecimalField(
+        label="Price of input, $ a million tokens", help_text="Empty: from the price table."
+    )
+    price_output = DecimalField(
+        label="Price of output, $ a million tokens", help_text="Empty: from the price table."
+    )
+
+    def __init__(self, *args: Any, owner: User, stored: Connection | None = None, **kwargs: Any):
+        initial = {name: getattr(stored, name) for name in self.base_fields} if stored else {}
+        initial.pop("api_key", None)
+        if stored:
+            initial["model_names"] = "\n".join(stored.model_names)
+        super().__init__(*args, initial={"in_flight": 8, **initial}, **kwargs)
+        self.label_suffix = ""
+        self.has_key = bool(stored and stored.api_key)
+        self.fields["api_key"].help_text = (
+            "A key is stored. Leave this empty to keep it; it is never shown again."
+            if self.has_key
+            else "Stored encrypted and never shown again. Sent only to the address above."
+        )
+        self._fit_address(owner, stored)
+
+    def _fit_address(self, owner: User, stored: Connection | None) -> None:
+        if owner.is_staff:
+            self.fields["base_url"].widget.attrs |= {
+                "list": "addresses",
+                "placeholder": "https://api.openai.com/v1",
+                "inputmode": "url",
+            }
+            return
+        del self.fields["api_key_env"]
+        known = {"": "Choose…", **KNOWN_ADDRESSES}
+        if stored and stored.base_url:
+            known.setdefault(stored.base_url, stored.base_url)
+        self.fields["base_url"].widget = forms.Select(choices=list(known.items()))
+        self.fields["base_url"].help_text = "Ask an administrator for another address."
+
+    def clean_base_url(self) -> str:
+        address = str(self.cleaned_data["base_url"]).rstrip("/")
+        if self.cleaned_data.get("kind") != Connection.Kind.OPENAI:
+            return ""
+        try:
+            URLValidator(schemes=["http", "https"])(address)
+        except forms.ValidationError:
+            raise forms.ValidationError(
+                "Enter the whole address, such as https://api.openai.com/v1."
+            ) from None
+        return address
+
+    def clean_in_flight(self) -> int:
+        number = self.cleaned_data["in_flight"]
+        if number is None or not 1 <= number <= 1000:
+            raise forms.ValidationError("Between 1 and 1,000 calls at once.")
+        return int(number)
+
+    def clean_calls_per_minute(self) -> int | None:
+        number: int | None = self.cleaned_data["calls_per_minute"]
+        if number is not None and not 1 <= number <= LARGEST:
+            raise forms.ValidationError("At least 1 call a minute, or leave it empty.")
+        return number
+
+    def clean_price_input(self) -> float | None:
+        return self._price("price_input")
+
+    def clean_price_output(self) -> float | None:
+        return self._price("price_output")
+
+    def _price(self, name: str) -> float | None:
+        price: float | None = self.cleaned_data[name]
+        if price is not None and not 0 <= price <= 1e6:
+            raise forms.ValidationError("A price lies between 0 and 1,000,000 dollars.")
+        return price
+
+    def values(self) -> dict[str, Any]:
+        """The columns to write."""
+        return {"api_key_env": "", **self.cleaned_data}

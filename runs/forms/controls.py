@@ -1,0 +1,198 @@
+"""The editor's controls: which field a path of the configuration has, and the cards to choose from.
+
+Names of fields are paths of the configuration, with one difference: what a join's method alone
+has stands under the method's name (`merge.parts` for `join.parts`), so that a choice once made
+is kept while another method is looked at.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django import forms
+
+from runs.forms.fields import (
+    AreaField,
+    DecimalField,
+    EscapedField,
+    EscapedLinesField,
+    JsonField,
+    LinesField,
+    NameField,
+    NumbersField,
+    OneOfField,
+    PairsField,
+    TextField,
+    TickField,
+    WholeField,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One choice of a question: its value, what it is called and what it does."""
+
+    value: str
+    title: str
+    what: str = ""
+
+
+CARDS: Mapping[str, tuple[Card, ...]] = {
+    "kind": (
+        Card("documents", "Documents", "one a file, or pasted texts"),
+        Card("rows", "Rows", "a table: CSV or JSONL"),
+    ),
+    "join.method": (
+        Card("majority", "Majority", "the answer most votes agree on"),
+        Card("concatenate", "Concatenate", "keep every part, in order"),
+        Card("merge", "Merge", "a model writes one text, level by level"),
+        Card("gate", "Gate", "checks decide whether the answer goes out"),
+    ),
+    "on_failure.policy": (
+        Card("stop", "Stop the run", "the first failure ends it"),
+        Card("all", "Need all", "the others still end, then it fails"),
+        Card("at_least", "Need at least…", "so many usable answers are enough"),
+        Card("mark_gaps", "Go on, marking the gap", "the join is told what is missing"),
+    ),
+    "pattern": (
+        Card("voting", "Take votes", "the same question, several times"),
+        Card("sectioning", "Split into sections", "different parts, side by side"),
+    ),
+    "split.by": (
+        Card("document", "One branch a document", "each file or text of its own"),
+        Card("chunks", "Chunks of one text", "by tokens, along headings"),
+        Card("line", "One branch a line", "every line that is not blank"),
+        Card("list", "One branch a list item", "bullets and numbered points"),
+        Card("row", "One branch a row", "of a CSV or JSONL table"),
+        Card("prompts", "Different prompts", "one input, several tasks"),
+    ),
+    "input.kind": (
+        Card("text", "Paste a text"),
+        Card("files", "Upload files"),
+        Card("dataset", "Use a dataset"),
+        Card("none", "Give it at launch", "on the command line"),
+        Card("inline", "In the configuration", "documents or rows, as JSON"),
+    ),
+}
+
+READER_KINDS = [
+    ("choice", "one of a list of choices"),
+    ("last_line", "the last line"),
+    ("number", "the last number"),
+    ("regex", "what a pattern matches"),
+    ("json_field", "a field of a JSON answer"),
+    ("whole_text", "the whole text"),
+]
+TIES = [("declare", "say that it is a tie"), ("first_seen", "take the lowest numbered branch")]
+VARY = [
+    ("none", "nothing: the same call each time"),
+    ("temperature", "the temperature"),
+    ("template", "the prompt"),
+    ("model", "the model"),
+]
+REQUIRE = [("all", "all checks pass"), ("any", "any check passes")]
+ROLES = [("section", "gives the answer"), ("guard", "checks beside it")]
+PROVIDER_KINDS = [
+    ("openai_compatible", "OpenAI-compatible"),
+    ("simulated", "Simulated"),
+    ("local", "Local model"),
+]
+
+
+def _reader(method: str) -> dict[str, Callable[[], forms.Field]]:
+    return {
+        f"{method}.reader.kind": lambda: OneOfField(
+            label="The answer is read from", choices=READER_KINDS
+        ),
+        f"{method}.reader.choices": lambda: LinesField(label="Choices, one a line", rows=3),
+        f"{method}.reader.pattern": lambda: TextField(
+            label="Pattern", help_text="A regular expression; its first group, if it has one."
+        ),
+        f"{method}.reader.field": lambda: NameField(
+            label="JSON field", help_text="Dots go deeper: result.label"
+        ),
+    }
+
+
+FIELDS: Mapping[str, Callable[[], forms.Field]] = {
+    "name": lambda: NameField(label="Name", max_length=120),
+    "pattern": lambda: OneOfField(label="How is the work shared out?"),
+    "join.method": lambda: OneOfField(label="How will the answers be joined?"),
+    "concatenate.heading": lambda: TickField(label="Put each part under its label"),
+    "concatenate.separator": lambda: EscapedField(
+        label="Between two parts", help_text="\\n stands for a line break."
+    ),
+    "merge.prompt": lambda: AreaField(
+        label="Merge prompt",
+        is_code=True,
+        rows=5,
+        help_text="{{ parts }} holds the answers, {{ missing }} names those that failed.",
+    ),
+    "merge.connection": lambda: OneOfField(label="Connection"),
+    "merge.model": lambda: NameField(label="Model", help_text="Empty: the branches' model."),
+    "merge.parts": lambda: WholeField(label="Parts per merge", least=2, most=50),
+    "merge.max_tokens": lambda: WholeField(label="Longest merged text, tokens", least=1),
+    **_reader("majority"),
+    "majority.ties": lambda: OneOfField(label="When two answers tie", choices=TIES),
+    "majority.least_share": lambda: DecimalField(
+        label="Least share of the leader", most=1, help_text="0 to 1; below it nothing is decided."
+    ),
+    **_reader("gate"),
+    "gate.passes": lambda: LinesField(
+        label="A check passes when it reads", rows=2, help_text="One value a line."
+    ),
+    "gate.require": lambda: OneOfField(label="The answer goes out when", choices=REQUIRE),
+    "on_failure.policy": lambda: OneOfField(label="What if a branch fails?"),
+    "on_failure.least": lambda: WholeField(label="Usable answers needed", least=1),
+    "split.by": lambda: OneOfField(label="Into what?"),
+    "split.chunk_tokens": lambda: WholeField(
+        label="Tokens a chunk, at most", least=50, most=100_000
+    ),
+    "votes.samples": lambda: WholeField(label="Votes", least=1, most=10_000),
+    "votes.vary": lambda: OneOfField(label="What varies between them", choices=VARY),
+    "votes.temperatures": lambda: NumbersField(
+        label="Temperatures, in turn", help_text="Such as 0.2, 0.7, 1.0"
+    ),
+    "votes.models": lambda: PairsField(
+        label="Models, in turn", rows=3, help_text="One “connection / model” a line."
+    ),
+    "call.connection": lambda: OneOfField(label="Connection"),
+    "call.model": lambda: NameField(label="Model"),
+    "call.max_tokens": lambda: WholeField(label="Longest answer, tokens", least=1, most=200_000),
+    "call.temperature": lambda: DecimalField(
+        label="Temperature", most=2, help_text="Empty: as the provider has it."
+    ),
+    "call.top_p": lambda: DecimalField(label="Top p", most=1),
+    "call.seed": lambda: WholeField(label="Seed", least=0),
+    "call.stop": lambda: EscapedLinesField(
+        label="Stop at", rows=2, help_text="One text a line; \\n stands for a line break."
+    ),
+    "call.json_schema": lambda: JsonField(label="JSON schema of the answer", rows=4),
+    "call.accept_cut": lambda: TickField(label="Accept answers cut at the longest length"),
+    "limits.cost_usd": lambda: DecimalField(
+        label="Spend at most, $", help_text="Empty: no cap on money."
+    ),
+    "limits.calls": lambda: WholeField(label="Calls at most", least=1),
+    "limits.in_flight": lambda: WholeField(
+        label="In flight at once", least=1, help_text="Empty: as the provider allows."
+    ),
+    "limits.tries": lambda: WholeField(label="Tries a branch", least=1, most=10),
+    "limits.deadline_s": lambda: DecimalField(label="Deadline of a call, s", least=1),
+    "provider.name": lambda: NameField(label="Name", help_text="Empty: none of its own."),
+    "provider.kind": lambda: OneOfField(label="Kind", choices=PROVIDER_KINDS),
+    "provider.base_url": lambda: NameField(label="Address"),
+    "provider.api_key_env": lambda: NameField(label="Environment variable with the key"),
+    "provider.in_flight": lambda: WholeField(label="In flight at once", least=1),
+    "provider.calls_per_minute": lambda: WholeField(label="Calls a minute", least=1),
+    "input.kind": lambda: OneOfField(label="What do they read?"),
+    "input.text": lambda: AreaField(label="Text", rows=8),
+    "input.dataset": lambda: OneOfField(label="Dataset"),
+    "input.inline": lambda: JsonField(label="Documents or rows", rows=8),
+}
+
+PROMPT_FIELDS: Mapping[str, Callable[[], forms.Field]] = {
+    "name": lambda: NameField(label="Name"),
+    "role": lambda: OneOfField(label="This prompt", choices=ROLES),
+    "template": lambda: OneOfField(label="Template"),
+    "system": lambda: AreaField(label="System prompt", rows=2),
+    "text": lambda: AreaField(label="Prompt", rows=6, is_code=True),
+}

@@ -1,0 +1,184 @@
+"""A configuration's dict to the editor's flat values and back. Every path goes both ways."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from runs.forms.controls import FIELDS, PROMPT_FIELDS
+from runs.planning.shape import GROUPS, JOINS
+
+METHODS = tuple(JOINS)
+SECTIONS = ("on_failure", "split", "votes", "call", "limits")
+MAY_BE_EMPTY = {
+    "call.temperature",
+    "call.top_p",
+    "call.seed",
+    "call.json_schema",
+    "limits.in_flight",
+    "limits.calls",
+    "limits.cost_usd",
+    "provider.calls_per_minute",
+}
+INLINE = ("documents", "rows")
+
+
+def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What the editor shows for `spec`, by the name of its field; defaults where it is silent."""
+    join = spec.get("join") or {}
+    values = _defaults() | {"name": spec.get("name"), "pattern": spec.get("pattern")}
+    values["join.method"] = join.get("method")
+    values |= _paths(join, str(join.get("method")))
+    for section in (*SECTIONS, "provider"):
+        values |= _paths(spec.get(section) or {}, section)
+    values |= _input(spec.get("input") or {})
+    shown = {name: FIELDS[name]().show(value) for name, value in values.items() if name in FIELDS}
+    for number, prompt in enumerate(spec.get("prompts") or [{}]):
+        shown |= _prompt(number, prompt)
+    return shown
+
+
+def nested(values: Mapping[str, Any], prompts: int) -> dict[str, Any]:
+    """The configuration's dict of the editor's cleaned `values`, to be parsed by `planning`."""
+    method = values.get("join.method", "")
+    join = _under(values, method) if method in METHODS else {}
+    spec: dict[str, Any] = {"name": values.get("name", ""), "pattern": values.get("pattern", "")}
+    spec["join"] = {"method": method, **join}
+    spec |= {section: _under(values, section) for section in SECTIONS}
+    spec["prompts"] = [_prompt_spec(values, number) for number in range(prompts)]
+    if values.get("provider.name"):
+        spec["provider"] = _under(values, "provider")
+    if given := _input_spec(values):
+        spec["input"] = given
+    return spec
+
+
+def field_of(path: str, method: str, names: set[str]) -> str | None:
+    """The field nearest to an error's `path`; None where no field is to blame."""
+    path = re.sub(r"\[(\d+)\]", r".\1", path)
+    if path == "join" or path.startswith("join."):
+        path = path.replace("join", method, 1) if path != "join.method" else path
+    while path:
+        for name in (path, *_gathering(path)):
+            if name in names:
+                return name
+        path = path.rpartition(".")[0]
+    return None
+
+
+def _gathering(path: str) -> tuple[str, ...]:
+    """Fields that stand for a whole section of the configuration."""
+    stand_ins = {
+        "prompts": "prompts.0.text",
+        "split": "split.by",
+        "votes": "votes.vary",
+        "on_failure": "on_failure.policy",
+        "call": "call.model",
+        "provider": "provider.name",
+        "input.documents": "input.inline",
+        "input.rows": "input.inline",
+        "input": "input.kind",
+    }
+    if path in METHODS:
+        return ("join.method",)
+    if found := re.fullmatch(r"prompts\.(\d+)", path):
+        return (f"prompts.{found[1]}.text",)
+    return (stand_ins[path],) if path in stand_ins else ()
+
+
+def _defaults() -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for method, settings in JOINS.items():
+        values |= _paths(asdict(settings()), method)
+    for section in (*SECTIONS, "provider"):
+        fields = GROUPS[section].model_fields.items()
+        given = {key: field.get_default() for key, field in fields if not field.is_required()}
+        values |= _paths(given, section)
+    return values
+
+
+def _paths(section: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        path = f"{prefix}.{key}"
+        if isinstance(value, Mapping) and path not in FIELDS:
+            values |= _paths(value, path)
+        else:
+            values[path] = value
+    return values
+
+
+def _under(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    section: dict[str, Any] = {}
+    for name in FIELDS:
+        if not name.startswith(f"{prefix}.") or _is_left_out(values, name):
+            continue
+        *inner, key = name.removeprefix(f"{prefix}.").split(".")
+        target = section
+        for part in inner:
+            target = target.setdefault(part, {})
+        target[key] = values[name]
+    return section
+
+
+def _is_left_out(values: Mapping[str, Any], name: str) -> bool:
+    """A field the browser did not send, or one left empty that does not matter now."""
+    if name not in values:
+        return True
+    if values[name] is not None or name in MAY_BE_EMPTY:
+        return False
+    matters = {
+        "split.chunk_tokens": values.get("split.by") == "chunks",
+        "votes.samples": values.get("pattern") == "voting",
+        "on_failure.least": values.get("on_failure.policy") == "at_least",
+    }
+    return not matters.get(name, True)
+
+
+def _prompt(number: int, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: prompt.get(key) for key in PROMPT_FIELDS}
+    if prompt.get("template"):
+        values["template"] = template_choice(prompt["template"], prompt.get("version"))
+    return {
+        f"prompts.{number}.{key}": PROMPT_FIELDS[key]().show(value) for key, value in values.items()
+    }
+
+
+def template_choice(name: str, version: int | None) -> str:
+    return f"{name}@{version}" if version else name
+
+
+def _prompt_spec(values: Mapping[str, Any], number: int) -> dict[str, Any]:
+    prompt = {key: values.get(f"prompts.{number}.{key}", "") for key in PROMPT_FIELDS}
+    prompt["role"] = prompt["role"] or "section"
+    choice = prompt.pop("template")
+    if not choice:
+        return prompt
+    name, _, version = choice.rpartition("@")
+    stored = {"template": name, "version": int(version)} if version.isdigit() and name else {}
+    kept = {key: prompt[key] for key in ("name", "role")}
+    return {**kept, **(stored or {"template": choice})}
+
+
+def _input(given: Mapping[str, Any]) -> dict[str, Any]:
+    for key in INLINE:
+        if given.get(key):
+            return {"input.kind": "inline", "input.inline": {key: given[key]}}
+    if given.get("dataset"):
+        return {"input.kind": "dataset", "input.dataset": given["dataset"]}
+    if given.get("text") is not None:
+        return {"input.kind": "text", "input.text": given["text"]}
+    return {"input.kind": "none"}
+
+
+def _input_spec(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    match values.get("input.kind"):
+        case "text":
+            return {"text": values.get("input.text", "")}
+        case "dataset":
+            return {"dataset": values.get("input.dataset", "")}
+        case "inline":
+            inline = values.get("input.inline")
+            return inline if isinstance(inline, dict) else {"documents": inline}
+        case _:
+            return None

@@ -1,0 +1,30 @@
+"""The first page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from runs.presenters.overview import card, row
+from runs.queries import overview as queries
+
+
+@vary_on_headers("HX-Request")
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """The whole page, or for htmx the part of it that moves."""
+    found = queries.overview(request.user)
+    context = {
+        "nav": "overview",
+        "now": timezone.now(),
+        "cards": [card(run, found.tallies.get(run.pk, ())) for run in found.live],
+        "in_flight": sum(run.in_flight for run in found.live),
+        "rows": [row(run, found.values.get(run.pk, "")) for run in found.recent],
+        "runs_count": found.runs_count,
+    }
+    if request.htmx:
+        return render(request, "runs/_overview.html", context)
+    if not found.runs_count:
+        context["examples"] = queries.examples(request.user)
+    return render(request, "runs/overview.html", context)

@@ -1,0 +1,95 @@
+"""Provider connections: list, edit, test, delete."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from runs.domain.errors import InvalidInput
+from runs.forms.connections import ConnectionForm
+from runs.models import Connection
+from runs.queries import connections as queries
+from runs.services import connections as services
+
+
+@require_safe
+def providers(request: HttpRequest) -> HttpResponse:
+    rows = queries.connections_of(request.user)
+    return render(request, "runs/providers.html", {"nav": "providers", "rows": rows})
+
+
+@sensitive_post_parameters("api_key")
+@require_http_methods(["GET", "POST"])
+def provider_new(request: HttpRequest) -> HttpResponse:
+    form = ConnectionForm(request.POST or None, owner=request.user)
+    return _saved(request, form, None) or _page(request, form, None)
+
+
+@sensitive_post_parameters("api_key")
+@require_http_methods(["GET", "POST"])
+def provider(request: HttpRequest, connection_id: int) -> HttpResponse:
+    connection = queries.connection(request.user, connection_id)
+    form = ConnectionForm(request.POST or None, owner=request.user, stored=connection)
+    return _saved(request, form, connection) or _page(request, form, connection)
+
+
+@require_POST
+def provider_test(request: HttpRequest, connection_id: int) -> HttpResponse:
+    """Ask the provider now; for htmx only what came of it."""
+    connection = queries.connection(request.user, connection_id)
+    services.test_connection(connection=connection)
+    if request.htmx:
+        return render(request, "runs/_provider_test.html", {"connection": connection})
+    return redirect("provider", connection.pk)
+
+
+@require_POST
+def provider_forget_key(request: HttpRequest, connection_id: int) -> HttpResponse:
+    connection = queries.connection(request.user, connection_id)
+    services.forget_key(connection=connection)
+    messages.success(request, "The stored key is erased.")
+    return redirect("provider", connection.pk)
+
+
+@require_POST
+def provider_delete(request: HttpRequest, connection_id: int) -> HttpResponse:
+    connection = queries.connection(request.user, connection_id)
+    services.delete_connection(connection=connection)
+    messages.success(request, f"“{connection.name}” is deleted, with its key.")
+    return redirect("providers")
+
+
+def _saved(
+    request: HttpRequest, form: ConnectionForm, connection: Connection | None
+) -> HttpResponse | None:
+    """The redirect after a good POST; None where the page is to be shown."""
+    if request.method != "POST" or not form.is_valid():
+        return None
+    had_key = bool(connection and connection.api_key)
+    try:
+        row = services.save_connection(
+            owner=request.user, connection=connection, values=form.values()
+        )
+    except InvalidInput as invalid:
+        form.add_error(invalid.field if invalid.field in form.fields else None, invalid.message)
+        return None
+    messages.success(request, f"“{row.name}” is saved. Test the connection before you use it.")
+    if had_key and not row.api_key:
+        messages.warning(
+            request, "The address changed, so the stored key was erased. Enter the key for it."
+        )
+    return redirect("provider", row.pk)
+
+
+def _page(
+    request: HttpRequest, form: ConnectionForm, connection: Connection | None
+) -> HttpResponse:
+    context = {
+        "nav": "providers",
+        "form": form,
+        "connection": connection,
+        "addresses": services.KNOWN_ADDRESSES,
+    }
+    status = 422 if form.errors else 200
+    return render(request, "runs/provider.html", context, status=status)
