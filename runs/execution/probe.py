@@ -5,7 +5,7 @@ import asyncio
 from runs.domain.errors import CallError
 from runs.execution.load import client_mapping
 from runs.models import Connection
-from runs.providers import registry
+from runs.providers import local, registry, simulated
 
 PROBE_S = 20.0
 
@@ -21,6 +21,13 @@ def test_connection(  # noqa: PT028  no test: it tests a connection
     except TimeoutError:
         return False, f"No answer within {PROBE_S:.0f} seconds.", []
     return True, f"It answers and offers {len(models)} models.", models
+
+
+def default_models(kind: str) -> tuple[str, ...]:
+    """The models of a connection that is built in; none where it is not installed."""
+    if kind == Connection.Kind.LOCAL and local.is_available():
+        return (local.LOCAL_MODEL,)
+    return (simulated.SIMULATED_MODEL,) if kind == Connection.Kind.SIMULATED else ()
 
 
 async def _models(connection: Connection, private_hosts: tuple[str, ...]) -> list[str]:
