@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from runs.domain.errors import InvalidInput
 from runs.models import Dataset, DatasetItem
 from runs.planning import readers
+from runs.planning.inputs import GOLD
 from runs.planning.readers import InputFile, Row
 from runs.queries.datasets import free_name
 
@@ -46,7 +47,8 @@ def create_documents(*, owner: User, name: str, files: Sequence[InputFile], text
 def create_rows(
     *, owner: User, name: str, files: Sequence[InputFile], text: str, gold: str = ""
 ) -> Dataset:
-    """A dataset of rows; `gold` names the column of known answers, kept apart from the others.
+    """A dataset of rows; `gold` names the column of known answers, kept apart from the others
+    (a column called so is taken unasked).
 
     Raises `InvalidInput` for a taken name, an unknown column and for what cannot be read.
     """
@@ -57,6 +59,7 @@ def create_rows(
         raise InvalidInput("Upload a table, or paste one.", "text")
     table = readers.same_columns(rows, "This dataset")
     columns = list(table[0])
+    gold = gold or (GOLD if GOLD in columns else "")
     if gold and gold not in columns:
         raise InvalidInput(f"There is no such column; there are {', '.join(columns)}.", "gold")
     kept = [column for column in columns if column != gold]
