@@ -1,0 +1,100 @@
+"""Pydantic's errors in plain words, each beside its dotted field, saying what is allowed."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from runs.domain.errors import InvalidInput
+from runs.planning.shape import GROUPS, JOINS
+
+_GROUP = "must be a group of fields, one `name: value` each"
+_PLAIN = {
+    "missing": "is required",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "model_type": _GROUP,
+    "model_attributes_type": _GROUP,
+    "dataclass_type": _GROUP,
+    "dict_type": _GROUP,
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text: put it in quotes",
+    "string_unicode": "must be text: half a surrogate pair is none",
+    "invalid_key": "must have names that are text: put them in quotes",
+    "union_tag_not_found": f"must name its method: {', '.join(JOINS)}",
+}
+
+
+def translated(error: ValidationError) -> list[InvalidInput]:
+    """Every single error, in the order of the fields."""
+    return [_one(detail) for detail in error.errors(include_url=False)]
+
+
+def field_names(group: type) -> tuple[str, ...]:
+    """The names of the fields of a model or dataclass, in order."""
+    if issubclass(group, BaseModel):
+        return tuple(group.model_fields)
+    return tuple(field.name for field in dataclasses.fields(group))  # type: ignore[arg-type]
+
+
+def united(exact: Sequence[InvalidInput], general: Sequence[InvalidInput]) -> list[InvalidInput]:
+    """Both, without the general ones about a place of which an exact one speaks."""
+    places = [error.field for error in exact]
+    rest = [
+        error
+        for error in general
+        if not any(f"{place}.".startswith(f"{error.field}.") for place in places)
+    ]
+    return [*exact, *rest]
+
+
+def _one(detail: ErrorDetails) -> InvalidInput:
+    path = _path(detail["loc"])
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
+        return InvalidInput(_unknown_field(detail["loc"]), path)
+    return InvalidInput(_PLAIN.get(kind) or _from_context(kind, context, detail["msg"]), path)
+
+
+def _from_context(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
+    match kind:
+        case "allowed":
+            return str(context["message"])
+        case "literal_error" | "enum":
+            return f"must be {str(context['expected']).replace(chr(39), '')}"
+        case "too_long":
+            return f"must have at most {context['max_length']:,} entries"
+        case "too_short":
+            return f"must have at least {context['min_length']:,} entry"
+        case "value_error":
+            return str(context["error"])
+    return otherwise.replace("Input should", "must")
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """Dotted, without the name of the join's method, which pydantic puts in between."""
+    return ".".join(str(part) for part in _without_tag(location))
+
+
+def _without_tag(location: Sequence[int | str]) -> Iterator[int | str]:
+    for place, part in enumerate(location):
+        if not (place == 1 and location[0] == "join" and part in JOINS):
+            yield part
+
+
+def _unknown_field(location: Sequence[int | str]) -> str:
+    names = field_names(_group(location[:-1]))
+    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"is not a known field.{meant} Known here: {', '.join(names)}."
+
+
+def _group(location: Sequence[int | str]) -> type:
+    if len(location) == 2 and location[0] == "join":
+        return JOINS[str(location[1])]
+    parts = ("*" if isinstance(part, int) else part for part in _without_tag(location))
+    return GROUPS[".".join(str(part) for part in parts)]
