@@ -19,7 +19,7 @@ def number(least: float, most: float) -> WrapValidator:
     return _bounded(f"must be a number from {least:,g} to {most:,g}", least, most)
 
 
-def text(least: int, most: int) -> WrapValidator:
+def characters(least: int, most: int) -> WrapValidator:
     """Text of `least` to `most` characters; blanks alone are no text where some is needed."""
     bounds = f"at most {most:,} characters"
     allowed = f"must be text of {bounds}" if not least else f"must not be empty; {bounds} are taken"

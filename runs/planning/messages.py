@@ -42,14 +42,14 @@ def field_names(group: type) -> tuple[str, ...]:
 
 
 def united(exact: Sequence[InvalidInput], general: Sequence[InvalidInput]) -> list[InvalidInput]:
-    """Both, without the general ones about a place of which an exact one speaks."""
-    places = [error.field for error in exact]
-    rest = [
-        error
-        for error in general
-        if not any(f"{place}.".startswith(f"{error.field}.") for place in places)
-    ]
+    """Both, without the general ones about a place (or one in or around it) that has an exact."""
+    places = [f"{error.field}." for error in exact]
+    rest = [error for error in general if not _overlaps(f"{error.field}.", places)]
     return [*exact, *rest]
+
+
+def _overlaps(path: str, places: Sequence[str]) -> bool:
+    return any(place.startswith(path) or path.startswith(place) for place in places)
 
 
 def _one(detail: ErrorDetails) -> InvalidInput:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from runs.domain.joins import Concatenate, Gate, JoinSettings, Majority, Merge, Reader
 from runs.domain.policies import OnFailure
-from runs.planning.fields import number, text, whole
+from runs.planning.fields import characters, number, whole
 
 MOST_CHILDREN = 100_000  # of a run
 MOST_INPUT = 5_000_000  # characters of text
@@ -23,8 +23,9 @@ Vary = Literal["none", "temperature", "template", "model"]
 PromptRole = Literal["section", "guard"]
 ProviderKind = Literal["openai_compatible", "local", "simulated"]
 
-ConnectionName = Annotated[str, text(1, 80)]
-ModelName = Annotated[str, text(1, 120)]
+ConnectionName = Annotated[str, characters(1, 80)]
+ModelName = Annotated[str, characters(1, 120)]
+FilePath = Annotated[str, characters(1, 4096)]
 Temperature = Annotated[float, number(0, 2)]
 
 
@@ -77,11 +78,11 @@ class Prompt(Shape):
     """A text, or a stored template by name; `version` None is its newest. A frozen run has both:
     the text is what is sent. `system` is sent as it stands."""
 
-    name: Annotated[str, text(0, 120)] = ""
-    text: Annotated[str, text(0, 200_000)] = ""
-    system: Annotated[str, text(0, 200_000)] = ""
+    name: Annotated[str, characters(0, 120)] = ""
+    text: Annotated[str, characters(0, 200_000)] = ""
+    system: Annotated[str, characters(0, 200_000)] = ""
     role: PromptRole = "section"
-    template: Annotated[str, text(0, 120)] = ""
+    template: Annotated[str, characters(0, 120)] = ""
     version: Annotated[int, whole(1, 1_000_000)] | None = None
 
 
@@ -94,7 +95,7 @@ class Call(Shape):
     temperature: Temperature | None = None
     top_p: Annotated[float, number(0.001, 1)] | None = None
     seed: Annotated[int, whole(0, 2**31 - 1)] | None = None
-    stop: Annotated[tuple[Annotated[str, text(1, 200)], ...], Field(max_length=16)] = ()
+    stop: Annotated[tuple[Annotated[str, characters(1, 200)], ...], Field(max_length=16)] = ()
     json_schema: dict[str, Any] | None = None
     accept_cut: bool = False
 
@@ -114,15 +115,15 @@ class Provider(Shape):
 
     name: ConnectionName
     kind: ProviderKind = "openai_compatible"
-    base_url: Annotated[str, text(0, 500)] = ""
-    api_key_env: Annotated[str, text(0, 120)] = ""
+    base_url: Annotated[str, characters(0, 500)] = ""
+    api_key_env: Annotated[str, characters(0, 120)] = ""
     in_flight: Annotated[int, whole(1, 10_000)] = 8
     calls_per_minute: Annotated[int, whole(1, 10_000_000)] | None = None
 
 
 class InputDocument(Shape):
-    label: Annotated[str, text(0, 200)] = ""
-    text: Annotated[str, text(0, MOST_INPUT)]
+    label: Annotated[str, characters(0, 200)] = ""
+    text: Annotated[str, characters(0, MOST_INPUT)]
 
 
 Row = dict[str, Annotated[str, BeforeValidator(cell)]]
@@ -131,17 +132,17 @@ Row = dict[str, Annotated[str, BeforeValidator(cell)]]
 class Input(Shape):
     """Exactly one of its fields is given. `files` are paths, `dataset` the name of a stored one."""
 
-    text: Annotated[str, text(0, MOST_INPUT)] | None = None
+    text: Annotated[str, characters(0, MOST_INPUT)] | None = None
     documents: Annotated[tuple[InputDocument, ...], Field(max_length=10_000)] | None = None
     rows: Annotated[tuple[Row, ...], Field(max_length=MOST_CHILDREN)] | None = None
-    files: Annotated[tuple[Annotated[str, text(1, 4096)], ...], Field(max_length=1000)] | None = (
-        None
-    )
-    dataset: Annotated[str, text(1, 120)] | None = None
+    files: (
+        Annotated[tuple[Annotated[str, characters(1, 4096)], ...], Field(max_length=1000)] | None
+    ) = None
+    dataset: Annotated[str, characters(1, 120)] | None = None
 
 
 class Configuration(Shape):
-    name: Annotated[str, text(1, 120)]
+    name: Annotated[str, characters(1, 120)]
     pattern: Pattern
     join: Annotated[JoinSettings, Field(discriminator="method")]
     on_failure: FailureSettings = FailureSettings()
