@@ -18,6 +18,7 @@ _DENIAL = re.compile(
     r"|n't)(?:\s+[^\s.,;:!?]+){0,2}\s+[\"'*_(]*$",
     re.IGNORECASE,
 )
+_PROSE_AFTER = re.compile(r" (?!(?:or|and|is|was|but|because|since|as|seems)\b)[a-z]")
 _DENIAL_REACH = 60  # characters before a mention in which a denial may stand
 
 
@@ -55,8 +56,7 @@ def _is_letter_in_prose(match: re.Match[str], choice: str) -> bool:
     """`A` as an article and `i` in a list are words of the text, not choices."""
     if len(choice) > 1 or not choice.isalpha():
         return False
-    follows = match.string[match.end() : match.end() + 2]
-    return match[0] != choice or (follows[:1] == " " and follows[1:].islower())
+    return match[0] != choice or bool(_PROSE_AFTER.match(match.string, match.end()))
 
 
 @lru_cache(maxsize=256)

@@ -14,7 +14,8 @@ import json_repair
 from runs.aggregation.numbers import written
 
 LONGEST_TEXT = 100_000  # characters looked at, from the end
-LONGEST_MENDED = 20_000  # characters of malformed JSON that a mending is tried on
+LONGEST_MENDED = 4_000  # characters of malformed JSON that a mending is tried on
+MOST_OPENED = 100  # brackets in it: a hostile text would take seconds with more
 _MOST_MENDED = 8
 _ABSENT = object()
 _STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z)|[{}]', re.DOTALL)
@@ -69,7 +70,8 @@ def _strict(segment: str) -> Any:
 
 
 def _mended(segment: str) -> Any:
-    if len(segment) > LONGEST_MENDED:
+    opened = segment.count("{") + segment.count("[")
+    if len(segment) > LONGEST_MENDED or opened > MOST_OPENED:
         return None
     try:
         return json_repair.loads(segment)

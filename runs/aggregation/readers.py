@@ -19,7 +19,10 @@ from runs.domain.joins import Reader, ReaderKind
 
 REGEX_TIMEOUT_S = 0.25
 LONGEST_TEXT = 100_000  # characters a pattern is tried on, from the end
-_LABEL = re.compile(r"[*_\s]*(?:final\s+)?answer[*_\s]*(?::|\bis\b)\s*", re.IGNORECASE)
+_LABEL = re.compile(
+    r"[*_\s]*(?:the\s+)?(?:final\s+)?answer[*_\s]*(?:is\b[*_\s]*:?|:)\s*", re.IGNORECASE
+)
+_RULE = re.compile(r"\s*[-=_*~`]{3,}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def _whole_text(_: Reader, text: str) -> Reading:
 def _last_line(_: Reader, text: str) -> Reading:
     """The last line that holds more than marks; a leading “Answer:” is left out."""
     for line in reversed(text.splitlines()):
-        if normalized(line):
+        if normalized(line) and not _RULE.fullmatch(line):
             unlabelled = _LABEL.sub("", line, count=1) if _LABEL.match(line) else line
             return _compared(unlabelled if normalized(unlabelled) else line, "")
     return Reading(None, note="no line could be read")

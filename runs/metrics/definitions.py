@@ -1,0 +1,60 @@
+"""Each KPI in one sentence: what tooltips say and what docs/kpis.md lists."""
+
+from collections.abc import Mapping
+
+DEFINITIONS: Mapping[str, str] = {
+    "wall_s": "Seconds from the launch to the end, less the time a person held the run.",
+    "one_by_one_s": (
+        "Seconds the successful calls would take one after the other, joins included, waits and "
+        "backoff left out."
+    ),
+    "speed_up": "One-by-one time ÷ wall clock.",
+    "speed_up_is": (
+        "“estimated” from calls timed under load, which flatters it, or “measured” with a sample "
+        "of calls made one by one."
+    ),
+    "latency_reduction": "The share of the one-by-one time that was saved: 1 − wall ÷ one-by-one.",
+    "is_private": (
+        "Whether the calls went to a model on this machine, where calls share one processor and "
+        "only a measured figure should be called a speed-up."
+    ),
+    "achieved_concurrency": "Calls in flight on average: the calls' durations added up ÷ wall clock.",
+    "peak_in_flight": "The most calls that were in flight at one instant.",
+    "where": "The wall clock's seconds by what bound the run; the labels sum to the wall clock.",
+    "tail_s": "Seconds in which nothing waited and less than half the peak was in flight.",
+    "is_serialised": (
+        "Whether the rate limit held the run for more than half its time with less than 1.5 calls "
+        "in flight on average."
+    ),
+    "attempts": "Requests sent, retries included.",
+    "throttled": "Requests that the provider refused with 429 or 529.",
+    "throttle_rate": "Throttled requests ÷ all requests.",
+    "held_s": "Seconds that calls waited here for the rate limit before being sent, added up.",
+    "input_tokens": "Tokens read by the model over all requests, as far as the provider said.",
+    "output_tokens": "Tokens written by the model over all requests, as far as the provider said.",
+    "cost_usd": "US dollars for all requests, failed ones too; unknown where a price is unknown.",
+    "useful_usd": "US dollars for the requests whose answers count; outvoted answers do.",
+    "wasted_usd": "US dollars for failed, aborted and superseded requests.",
+    "unconfirmed_usd": (
+        "US dollars within the cost that stand for requests without reported usage, counted at "
+        "what was reserved for them."
+    ),
+    "multiplier": (
+        "Total cost ÷ mean cost of one successful section or vote call; by tokens where calls "
+        "cost nothing."
+    ),
+    "coverage": "The share of the join's children, spared ones aside, whose answers are in it.",
+    "agreement": "The leading answer's share of the readable votes.",
+    "margin": "Votes between the leading answer and the next.",
+}
+
+WHERE: Mapping[str, str] = {
+    "down": "No process worked on the run.",
+    "held": "The run was held by a used-up quota or a cap until someone went on.",
+    "join": "Only calls of a join were in flight: merging or judging.",
+    "rate_limit": "A call waited for the provider's rate limit.",
+    "backoff": "A branch waited to try again after an error.",
+    "at_the_limit": "A call waited for a slot, or all slots were taken.",
+    "tail": "Nothing waited and less than half the peak was in flight.",
+    "full": "Calls were in flight and nothing waited.",
+}
