@@ -5,7 +5,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-NONOTHINGG = "–"
+NOTHING = "–"
 
 
 def duration(ms: float | None) -> str:
