@@ -19,24 +19,33 @@ _PART = r"(?:section|part|chunk|chapter|branch|item|row|document|step|task|quest
 _EARLIER = r"(?:previous|preceding|prior|earlier|foregoing)"
 _REFERENCES = re.compile(
     rf"""\b(?:
-      (?:(?:same\s+)?as|see|from)\s+above
+      (?:as|see|from)(?:\s+\w+)?\s+above
     | {_EARLIER}\s+(?:{_ANSWER}|{_PART}|lines?)
     | (?:last|other)\s+(?:answer|result|output|response|reply)s?
     | (?:next|other)\s+(?:sections?|chunks?|branch(?:es)?)
     | (?:the|these|those)\s+{_ANSWER}\s+(?:above|so\s+far)
     | (?:section|part|chunk|answer|result)s?\s+(?:above|below|before)
     | (?:see|refer(?:ring)?\s+to|according\s+to|based\s+on|continue\s+from)\s+
-      (?:the\s+)?(?:section|part|chunk|chapter|branch|item|answer)\s+\#?(?:\d+|[ivx]+)\b
+      (?:the\s+)?(?:section|part|chunk|chapter|branch|item|answer)\s+\#?\d+
     | {_ANSWER}\s+(?:of|from|in|to)\s+(?:the\s+)?
-      (?:{_EARLIER}\s+{_PART}|(?:section|part|chunk|branch|item|step|task|question)\s+\#?\d+)
+      (?:section|part|chunk|chapter|branch|item|step|task|question)\s+\#?\d+
     )""",
     re.IGNORECASE | re.VERBOSE,
+)
+# No reference is without one of these: a quick look that spares most lines the slow one.
+_HINTS = (
+    *("above", "below", "before", "so far", "last", "other", "next"),
+    *("previous", "preceding", "prior", "earlier", "foregoing"),
+)
+_NUMBERED_HINT = re.compile(
+    r"(?:section|part|chunk|chapter|branch|item|answer|step|task|question)\s+\#?\d", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"(?:step|task|question|item)\s+\#?(\d+)$", re.IGNORECASE)
 _OTHERS = re.compile(
     r"prev|previous|summary|summaries|reply|replies"
     r"|(?:answer|branch|outcome|output|part|response|result|section|step|vote)(?:s|es)?"
 )
+_OF_ITEMS = frozenset({"input", "document", "chunk", "line", "row"})
 _LONGEST_LOOKED_AT = 20_000  # characters of one prompt or item
 _MOST_ITEMS_NAMED = 5
 
@@ -49,6 +58,8 @@ def warnings(configuration: Configuration, items: Sequence[Item] = ()) -> tuple[
 def is_for_another_branch(name: str, configuration: Configuration) -> bool:
     """Whether only another branch's answer could fill the variable `name`."""
     group, word = name.partition(".")[0], re.split(r"[^a-z]", name.casefold(), maxsplit=1)[0]
+    if group in _OF_ITEMS:
+        return False
     prompts = {_slug(prompt.name) for prompt in configuration.prompts if prompt.name.strip()}
     return bool(_OTHERS.fullmatch(word)) or bool({_slug(name), _slug(group)} & prompts)
 
@@ -56,10 +67,17 @@ def is_for_another_branch(name: str, configuration: Configuration) -> bool:
 def reference(text: str) -> str | None:
     """The words by which `text` refers to another branch's answer, if it does."""
     text = text[:_LONGEST_LOOKED_AT]
+    if not _has_hint(text):
+        return None
     for match in _REFERENCES.finditer(text):
         if not _is_own_step(match[0], text):
             return " ".join(match[0].split())
     return None
+
+
+def _has_hint(text: str) -> bool:
+    lowered = text.casefold()
+    return any(hint in lowered for hint in _HINTS) or bool(_NUMBERED_HINT.search(text))
 
 
 def _of_prompts(configuration: Configuration) -> Iterator[str]:

@@ -17,6 +17,7 @@ __all__ = ["Document", "InputFile", "Material", "items_from", "material_of"]
 
 GOLD = "gold"  # this column is the known right answer; no prompt sees it
 LONGEST_LABEL = 120
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _LABEL_COLUMNS = ("label", "name", "title", "id")
 
 
@@ -130,7 +131,7 @@ def _by_row(_: Configuration, material: Material) -> Iterator[_Draft]:
         shown = {column: value for column, value in row.items() if column != GOLD}
         if not shown:
             raise _refused("The rows have no column besides gold: there is nothing to ask about")
-        whole = json.dumps(shown, ensure_ascii=False)
+        whole = _as_json(shown)
         fields = {"row.text": whole, **{f"row.{name}": value for name, value in shown.items()}}
         label = next((shown[name] for name in _LABEL_COLUMNS if shown.get(name, "").strip()), "")
         yield _Draft(label or f"Row {number}", {**fields, "input": whole}, row.get(GOLD) or None)
