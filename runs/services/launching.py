@@ -21,7 +21,7 @@ from runs.domain.plan import Item, Plan, PlannedJoin
 from runs.models import Configuration as ConfigurationRow
 from runs.models import Item as ItemRow
 from runs.models import Join, Pass, Run, row_id
-from runs.planning import build, independence, inputs
+from runs.planning import build, inputs
 from runs.planning import configuration as configurations
 from runs.planning import estimate as estimating
 from runs.planning.configuration import Configuration
@@ -84,16 +84,17 @@ def prepare(
     try:
         ready = tuple(items) if items is not None else _items(owner, resolved, material)
         plan = build.plan(resolved, ready)
+        if not errors:
+            estimating.refuse_blind_cap(resolved, found.prices)
     except InvalidInput as error:
-        raise InvalidConfiguration([*errors, error]) from error
+        raise _united(errors, [error]) from error
     except InvalidConfiguration as error:
-        raise InvalidConfiguration([*errors, *error.errors]) from error
+        raise _united(errors, error.errors) from error
     if errors:
         raise InvalidConfiguration(errors)
-    _refuse_uncapped(resolved, found)
     figures = estimating.estimate(resolved, plan, found.prices, found.limits())
-    warnings = (*plan.warnings, *independence.warnings(resolved, ready), *figures.warnings)
-    return Prepared(resolved, ready, plan, found, figures, tuple(dict.fromkeys(warnings)))
+    warnings = tuple(dict.fromkeys([*plan.warnings, *figures.warnings]))
+    return Prepared(resolved, ready, plan, found, figures, warnings)
 
 
 def launch_run(
@@ -155,20 +156,10 @@ def _items(
     return source.with_gold(inputs.items_from(configuration, source.material))
 
 
-def _refuse_uncapped(configuration: Configuration, found: Connections) -> None:
-    """A money cap means nothing where a price is unknown and calls are not capped either."""
-    limits = configuration.limits
-    unknown = sorted(model for (_, model), price in found.prices.items() if price is None)
-    if unknown and limits.cost_usd is not None and limits.calls is None:
-        raise InvalidConfiguration(
-            [
-                InvalidInput(
-                    f"The price of “{unknown[0]}” is not known, so a cap in dollars cannot hold. "
-                    "Cap the calls as well, or enter the price under Providers.",
-                    "limits.cost_usd",
-                )
-            ]
-        )
+def _united(first: list[InvalidInput], more: list[InvalidInput]) -> InvalidConfiguration:
+    """One error a field: what is not found is also not written, which says less."""
+    by_field = {error.field: error for error in [*more, *first]}
+    return InvalidConfiguration(list(by_field.values()))
 
 
 def _content_hash(ready: Prepared, row: ConfigurationRow | None) -> str:

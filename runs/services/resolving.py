@@ -14,8 +14,8 @@ from runs.domain.usage import Price
 from runs.metrics import pricing
 from runs.models import Connection, Dataset, TemplateVersion
 from runs.planning.configuration import Configuration
+from runs.planning.inputs import Document, Material, material_of
 from runs.planning.shape import Input, Prompt, Provider
-from runs.planning.inputs import Material
 from runs.services.connections import save_connection
 
 PriceKey = tuple[str, str]  # (connection, model)
@@ -108,10 +108,11 @@ def _with_text(owner: User, prompt: Prompt, field: str) -> Prompt:
 def uses(configuration: Configuration) -> Iterator[Use]:
     """Every (connection, model) that the configuration's calls may use."""
     call = configuration.call
-    yield Use("call", call.connection, call.model)
     if configuration.pattern == "voting" and configuration.votes.vary == "model":
         for number, choice in enumerate(configuration.votes.models):
             yield Use(f"votes.models.{number}", choice.connection, choice.model)
+    else:
+        yield Use("call", call.connection, call.model)
     if isinstance(configuration.join, Merge):
         join = configuration.join
         yield Use("join", join.connection or call.connection, join.model or call.model)
@@ -216,23 +217,14 @@ def source(owner: User, given: Input | None) -> Source:
 
     Raises `InvalidInput`: a data set that is not the owner's; files, which only a command reads.
     """
-    if given is None:
-        return Source(_material())
-    if given.files:
+    if given is not None and given.files:
         raise InvalidInput(
             "Files named here are read by `manage.py launch`; in the browser, upload them.",
             "input.files",
         )
-    if given.dataset:
+    if given is not None and given.dataset:
         return _dataset(owner, given.dataset)
-    documents = given.documents
-    return Source(
-        _material(
-            text=given.text,
-            rows=given.rows,
-            documents=documents and tuple((doc.label, doc.text) for doc in documents),
-        )
-    )
+    return Source(material_of(given))
 
 
 def _dataset(owner: User, name: str) -> Source:
@@ -242,8 +234,8 @@ def _dataset(owner: User, name: str) -> Source:
     rows = list(found.items.values_list("label", "fields", "gold"))
     gold = tuple(row[2] for row in rows)
     if found.kind == Dataset.Kind.DOCUMENTS:
-        documents = tuple((label, fields.get("document.text", "")) for label, fields, _ in rows)
-        return Source(_material(documents=documents), gold)
+        documents = tuple(Document(label, fields["document.text"]) for label, fields, _ in rows)
+        return Source(Material(documents=documents), gold)
     records = tuple(
         {
             key.removeprefix("row."): value
@@ -252,9 +244,4 @@ def _dataset(owner: User, name: str) -> Source:
         }
         for _, fields, _ in rows
     )
-    return Source(_material(rows=records), gold)
-
-
-def _material(**given: Any) -> Material:
-    empty: dict[str, Any] = {"text": None, "files": (), "rows": None, "documents": None}
-    return Material(**{**empty, **given})
+    return Source(Material(rows=records), gold)
