@@ -16,7 +16,7 @@ from runs.planning import configuration as configurations
 from runs.planning.configuration import Configuration
 from runs.planning.shape import MOST_PROMPTS
 
-CALL_DETAILS = ("temperature", "top_p", "seed", "stop", "json_schema", "accept_cut")
+CALL_DETAILS = ("top_p", "seed", "stop", "json_schema", "accept_cut")
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ READER_KINDS = [
 ]
 TIES = [("declare", "say that it is a tie"), ("first_seen", "take the lowest numbered branch")]
 VARY = [
-    ("none", "nothing: the same call each time"),
+    ("none", "nothing"),
     ("temperature", "the temperature"),
     ("template", "the prompt"),
     ("model", "the model"),
@@ -115,8 +115,8 @@ def _reader(method: str) -> dict[str, Callable[[], forms.Field]]:
 
 FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "name": lambda: NameField(label="Name", max_length=120),
-    "pattern": lambda: OneOfField(label="How is the work shared out?"),
-    "join.method": lambda: OneOfField(label="How will the answers be joined?"),
+    "pattern": lambda: OneOfField(label="Votes or sections"),
+    "join.method": lambda: OneOfField(label="Join"),
     "concatenate.heading": lambda: TickField(label="Put each part under its label"),
     "concatenate.separator": lambda: EscapedField(
         label="Between two parts", help_text="\\n stands for a line break."
@@ -141,9 +141,9 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
         label="A check passes when it reads", rows=2, help_text="One value a line."
     ),
     "gate.require": lambda: OneOfField(label="The answer goes out when", choices=REQUIRE),
-    "on_failure.policy": lambda: OneOfField(label="What if a branch fails?"),
+    "on_failure.policy": lambda: OneOfField(label="Failures"),
     "on_failure.least": lambda: WholeField(label="Usable answers needed", least=1),
-    "split.by": lambda: OneOfField(label="Into what?"),
+    "split.by": lambda: OneOfField(label="Split"),
     "split.chunk_tokens": lambda: WholeField(
         label="Tokens a chunk, at most", least=50, most=100_000
     ),
@@ -183,7 +183,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "provider.api_key_env": lambda: NameField(label="Environment variable with the key"),
     "provider.in_flight": lambda: WholeField(label="In flight at once", least=1),
     "provider.calls_per_minute": lambda: WholeField(label="Calls a minute", least=1),
-    "input.kind": lambda: OneOfField(label="What do they read?"),
+    "input.kind": lambda: OneOfField(label="Input"),
     "input.text": lambda: AreaField(label="Text", rows=8),
     "input.dataset": lambda: OneOfField(label="Dataset"),
     "input.inline": lambda: JsonField(label="Documents or rows", rows=8),

@@ -150,7 +150,7 @@ class DecimalField(forms.FloatField):
         super().__init__(required=False, widget=forms.NumberInput(attrs=attrs), **kwargs)
 
     def show(self, value: Any) -> Any:
-        return value
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class TickField(forms.BooleanField):

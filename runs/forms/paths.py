@@ -166,6 +166,8 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
             return {"input.kind": "inline", "input.inline": {key: given[key]}}
     if given.get("dataset"):
         return {"input.kind": "dataset", "input.dataset": given["dataset"]}
+    if given.get("files") is not None:
+        return {"input.kind": "files"}
     if given.get("text") is not None:
         return {"input.kind": "text", "input.text": given["text"]}
     return {"input.kind": "none"}

@@ -30,7 +30,7 @@ SPLIT = {
         }
     ],
     "call": {"max_tokens": 160, "temperature": 0.3},
-    "input": {"dataset": ""},
+    "input": {"files": []},
 }
 ROWS = {
     "name": "A table, row by row",
@@ -41,7 +41,7 @@ ROWS = {
         {"name": "Each row", "text": "Describe this entry in one sentence.\n\n{{ row.text }}"}
     ],
     "call": {"max_tokens": 120, "temperature": 0.3},
-    "input": {"dataset": ""},
+    "input": {"files": []},
 }
 GATE = {
     "name": "An answer with checks",

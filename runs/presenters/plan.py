@@ -30,12 +30,12 @@ def plan_panel(ready: Prepared) -> Panel:
     guards = branches - 1 if isinstance(configuration.join, Gate) else 0
     return Panel(
         tree=tree(branches, merge_parts, guards),
-        facts=_facts(configuration, figures, branches),
+        facts=_facts(ready),
         warnings=ready.warnings,
         is_independent=not ready.warnings,
         independence=_independence(configuration),
         is_simulated=ready.connections.is_simulated,
-        launch=f"Launch {plural(figures.calls, 'call')}",
+        launch=f"Launch {plural(figures.total_calls, 'call')}",
     )
 
 
@@ -53,26 +53,26 @@ def about(seconds: float | None) -> str:
     return f"about {whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _facts(
-    configuration: Configuration, figures: Estimate, branches: int
-) -> tuple[tuple[str, str], ...]:
+def _facts(ready: Prepared) -> tuple[tuple[str, str], ...]:
+    figures = ready.estimate
     return (
-        ("Calls", _calls(figures, branches)),
-        ("Tokens in, out at most", _tokens(figures)),
+        ("Calls", _calls(figures)),
+        ("Tokens", _tokens(figures)),
         ("Cost, expected – most", _cost(figures)),
         ("Against one call", times(figures.against_one_call)),
-        (_time_under(configuration, figures), about(figures.seconds)),
+        (_time(ready), about(figures.seconds)),
         ("The same, one by one", about(figures.one_by_one_seconds)),
     )
 
 
-def _calls(figures: Estimate, branches: int) -> str:
+def _calls(figures: Estimate) -> str:
     merges = f" + {plural(figures.merge_calls, 'merge')}" if figures.merge_calls else ""
-    return f"{thousands(branches)}{merges}"
+    return f"{thousands(figures.calls)}{merges}"
 
 
 def _tokens(figures: Estimate) -> str:
-    return f"about {thousands(figures.input_tokens)}, {thousands(figures.output_tokens_most)}"
+    most = thousands(figures.output_tokens_most)
+    return f"about {thousands(figures.input_tokens)} in, up to {most} out"
 
 
 def _cost(figures: Estimate) -> str:
@@ -82,8 +82,16 @@ def _cost(figures: Estimate) -> str:
     return money(most) if expected == most else f"{money(expected)} – {money(most)}"
 
 
-def _time_under(configuration: Configuration, figures: Estimate) -> str:
-    return "Time"
+def _time(ready: Prepared) -> str:
+    """What the time depends on most."""
+    call = ready.connections.rows[ready.configuration.call.connection]
+    match ready.estimate.bound_by:
+        case "calls_per_minute" if call.calls_per_minute:
+            return f"Time, at {thousands(call.calls_per_minute)} calls a minute"
+        case "in_flight":
+            slots = min(call.in_flight, ready.configuration.limits.in_flight or call.in_flight)
+            return f"Time, {thousands(slots)} at once"
+    return "Time, all at once"
 
 
 def _independence(configuration: Configuration) -> str:

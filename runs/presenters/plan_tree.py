@@ -40,7 +40,7 @@ def tree(branches: int, merge_parts: int | None = None, guards: int = 0) -> Tree
     """`branches` under one join; `merge_parts` parts a merge call, level by level, where a model
     merges. The last `guards` of the branches check beside the answer."""
     counts = level_counts(branches, merge_parts)
-    drawn = [_drawn(count) for count in counts]
+    drawn = counts if counts[0] <= WIDEST else _condensed(counts)
     rows = [_row(count, level, len(drawn)) for level, count in enumerate(drawn)]
     rows[0] = [
         Node(node.x, node.y, node.r, "guard" if place >= drawn[0] - guards else "leaf")
@@ -68,8 +68,9 @@ def level_counts(branches: int, merge_parts: int | None) -> list[int]:
     return [*counts, 1]
 
 
-def _drawn(count: int) -> int:
-    return count if count <= WIDEST else CONDENSED
+def _condensed(counts: list[int]) -> list[int]:
+    """Each level half as wide as the one above it, as far as it has nodes."""
+    return [min(count, max(CONDENSED >> level, 1)) for level, count in enumerate(counts)]
 
 
 def _row(count: int, level: int, levels: int) -> list[Node]:
