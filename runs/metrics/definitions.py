@@ -18,7 +18,7 @@ DEFINITIONS: Mapping[str, str] = {
         "Whether the calls went to a model on this machine, where calls share one processor and "
         "only a measured figure should be called a speed-up."
     ),
-    "achieved_concurrency": "Calls in flight on average: the calls' durations added up ÷ wall clock.",
+    "achieved_concurrency": "Calls in flight on average: all their durations ÷ wall clock.",
     "peak_in_flight": "The most calls that were in flight at one instant.",
     "where": "The wall clock's seconds by what bound the run; the labels sum to the wall clock.",
     "tail_s": "Seconds in which nothing waited and less than half the peak was in flight.",

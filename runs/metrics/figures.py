@@ -22,8 +22,9 @@ class AttemptFigures(NamedTuple):
 
     `ready_ms` → `admitted_ms`: waiting for a slot, of it the last `held_ms` for the rate limit.
     `sent_ms` → `ended_ms`: the call; None where it was never sent, or is still open. `is_backoff`:
-    the time since the branch's previous attempt was backoff. `cost_usd` None where unknown: then
-    it counts at `reserved_usd`. `is_confirmed`: False where `cost_usd` is such a reservation.
+    the time since the branch's previous attempt was backoff, unless that one was throttled.
+    `cost_usd` None where unknown: then it counts at `reserved_usd`. `is_confirmed`: False where
+    `cost_usd` is such a reservation.
     """
 
     branch: int

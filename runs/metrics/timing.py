@@ -133,9 +133,9 @@ def _of_attempts(
 
 
 def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:
-    if attempt.is_backoff or before.status == AttemptStatus.ERROR:
-        return _BACKOFFS
-    return _RATE if before.status == AttemptStatus.THROTTLED else _WAITS
+    if before.status == AttemptStatus.THROTTLED:
+        return _RATE
+    return _BACKOFFS if attempt.is_backoff or before.status == AttemptStatus.ERROR else _WAITS
 
 
 def _by_start(attempt: AttemptFigures) -> int:
