@@ -1,0 +1,33 @@
+"""A run's result as one plain object, for programs that launched it."""
+
+from typing import Any
+
+from runs.models import Run
+from runs.queries import runs as queries
+
+ENTRY = ("child", "kind", "reason", "value")
+
+
+def report(run: Run) -> dict[str, Any]:
+    """What `manage.py launch --json` prints; `contributions` holds one entry for every child of
+    every join of the run's last pass."""
+    latest = {outcome.join_id: outcome for outcome in queries.outcomes(run)}
+    root = queries.outcome(run)
+    return {
+        "run": run.pk,
+        "name": run.name,
+        "number": run.number,
+        "status": run.status,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "output": root.value if root else None,
+        "is_simulated": run.is_simulated,
+        "branches": queries.counts(run),
+        "contributions": [
+            {"join": outcome.join.number, **dict(zip(ENTRY, entry, strict=True))}
+            for outcome in latest.values()
+            for entry in outcome.contributions
+        ],
+        "kpis": run.kpis,
+        "warnings": run.warnings,
+    }
