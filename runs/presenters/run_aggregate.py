@@ -1,8 +1,7 @@
 """What a run's join gave, or gives so far: votes, a text from sections, or a gate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from runs.models import Outcome, Run
 from runs.presenters import figures
@@ -113,23 +112,27 @@ def _vote(run: Run, ranked: Sequence[tuple[str, int]], place: int) -> Vote:
     return Vote(value, votes, of, tone, cells)
 
 
-def _leading(
-    run: Run, ranked: Sequence[tuple[str, int]], children: Sequence[BranchRow]
-) -> Verdict:
+def _leading(run: Run, ranked: Sequence[tuple[str, int]], children: Sequence[BranchRow]) -> Verdict:
     ended = sum(child["status"] not in ("pending", "running") for child in children)
     still_open = run.branches_planned - ended
     if not ranked:
-        return Verdict("off", "No vote yet", "", f"{figures.plural(still_open, 'vote')} still open.")
+        return Verdict(
+            "off", "No vote yet", "", f"{figures.plural(still_open, 'vote')} still open."
+        )
     value, first = ranked[0]
     second = ranked[1][1] if len(ranked) > 1 else 0
     lead = first - second
-    votes_open = f"{figures.plural(still_open, 'vote')} {'is' if still_open == 1 else 'are'} still open"
+    votes_open = (
+        f"{figures.plural(still_open, 'vote')} {'is' if still_open == 1 else 'are'} still open"
+    )
     if lead == 0:
         return Verdict("tie", "Level", f"{first} to {second}", f"{votes_open}.")
     if lead > still_open:
         return Verdict("done", "Leading", value, f"Nothing can change it any more: {votes_open}.")
     rival = f"“{ranked[1][0]}”" if second else "Another answer"
-    return Verdict("off", "Leading", value, f"{votes_open}. {rival} would need {lead} more to draw level.")
+    return Verdict(
+        "done", "Leading", value, f"{votes_open}. {rival} would need {lead} more to draw level."
+    )
 
 
 def _decision(outcome: Outcome, ranked: Sequence[tuple[str, int]]) -> Verdict:
@@ -154,10 +157,18 @@ def _text(
     gaps = _gaps(outcome, children)
     pieces = gaps if is_merge or not text else _pieces(run, outcome, children)
     words = f"{figures.plural(len(text.split()), 'word')}" if text else ""
-    hint = " · ".join(part for part in (words, figures.plural(len(gaps), "gap") if gaps else "") if part)
+    hint = " · ".join(
+        part for part in (words, figures.plural(len(gaps), "gap") if gaps else "") if part
+    )
     verdict = None if text else Verdict(TONES.get(pill.tone, "off"), pill.text, "", outcome.detail)
     return Aggregate(
-        "text", title, hint, pill, verdict=verdict, pieces=pieces, text=text,
+        "text",
+        title,
+        hint,
+        pill,
+        verdict=verdict,
+        pieces=pieces,
+        text=text,
         more_pieces=max(len(children) - MOST_PARTS, 0) if not is_merge else 0,
     )
 
@@ -191,9 +202,7 @@ def _gap(branch: BranchRow | None, child: int, kind: str, reason: str) -> Piece:
     return Piece(number, child + 1, label or f"part {child + 1}", "", reason or kind)
 
 
-def _pieces(
-    run: Run, outcome: Outcome, children: Sequence[BranchRow]
-) -> tuple[Piece, ...]:
+def _pieces(run: Run, outcome: Outcome, children: Sequence[BranchRow]) -> tuple[Piece, ...]:
     shown = children[:MOST_PARTS]
     texts = queries.answers(run, (child["number"] for child in shown))
     gaps = {piece.display: piece for piece in _gaps(outcome, children)}
@@ -216,14 +225,26 @@ def _gate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> A
     passed = sum(guard.word == "passed" for guard in guards)
     hint = f"{passed} of {figures.plural(len(guards), 'guard')} passed"
     if outcome is None:
-        verdict = Verdict("off", "Not decided yet", "", "The answer goes out only when the guards have spoken.")
+        verdict = Verdict(
+            "off", "Not decided yet", "", "The answer goes out only when the guards have spoken."
+        )
         return Aggregate("gate", "Gate", hint, guards=guards, verdict=verdict)
     pill = outcome_pill(outcome.kind)
-    tone = "done" if outcome.kind == "released" else "failed" if outcome.kind == "withheld" else pill.tone
+    tone = (
+        "done"
+        if outcome.kind == "released"
+        else "failed"
+        if outcome.kind == "withheld"
+        else pill.tone
+    )
     text = queries.answers(run, [main["number"]]).get(main["number"], "") if main else ""
     is_released = outcome.kind == "released"
     return Aggregate(
-        "gate", "Gate", hint, pill, guards=guards,
+        "gate",
+        "Gate",
+        hint,
+        pill,
+        guards=guards,
         verdict=Verdict(tone, "The answer was", pill.text.lower(), outcome.detail),
         text=outcome.value or text if is_released else "",
         withheld="" if is_released else text,
@@ -241,8 +262,3 @@ def _guard(branch: BranchRow, passes: set[str]) -> Guard:
     if reading.casefold() in passes:
         return Guard(branch["number"], label, "done", "passed", reading)
     return Guard(branch["number"], label, "held-back", "objected", reading)
-
-
-def reads_values(spec: Mapping[str, Any]) -> bool:
-    """Whether the run's join reads a value from each answer."""
-    return spec["join"]["method"] in ("majority", "gate")

@@ -33,7 +33,9 @@ def axis_for(span_ms: float, is_open: bool) -> Axis:
     step = _step(span)
     end = (floor(span / step) + 1) * step if is_open else span * 1.02
     count = floor(end / step + 1e-9)
-    labels = (Tick(round(n * step / end * 100, 3), _label(n * step, step)) for n in range(1, count + 1))
+    labels = (
+        Tick(round(n * step / end * 100, 3), _label(n * step, step)) for n in range(1, count + 1)
+    )
     return Axis(end, step, tuple(tick for tick in labels if tick.at < 97))
 
 
@@ -57,9 +59,7 @@ def place(segment: Segment, end: float) -> str:
     return f"left:{a / end * 100:.2f}%;width:{max((b - a) / end * 100, 0.12):.2f}%"
 
 
-def in_flight_samples(
-    branches: Iterable[Mapping[str, Any]], now: float, end: float
-) -> list[int]:
+def in_flight_samples(branches: Iterable[Mapping[str, Any]], now: float, end: float) -> list[int]:
     """Calls in flight at `SAMPLES` + 1 evenly spaced moments of the axis, up to `now`."""
     steps = [0] * (SAMPLES + 2)
     for branch in branches:

@@ -7,6 +7,7 @@ from runs.domain.plan import CHILD_ROLES
 from runs.models import Attempt, Branch, Run
 from runs.presenters import figures
 from runs.presenters.run_checks import KINDS
+from runs.presenters.run_head import elapsed_ms
 from runs.presenters.run_prompt import Prompt, prompt_of
 from runs.presenters.run_rows import ERROR_WORDS
 from runs.presenters.run_state import Pill, branch_pill
@@ -73,7 +74,7 @@ def detail(run: Run, branch: Branch) -> BranchDetail:
         pill=branch_pill(branch.status, branch.tries),
         is_open=is_open,
         is_streaming=branch.status == "running",
-        facts=_facts(branch, attempts),
+        facts=_facts(branch, attempts, elapsed_ms(run) or 0),
         steps=tuple(_steps(branch, attempts)),
         answer=text,
         answer_title=_answer_title(branch, text),
@@ -102,12 +103,11 @@ def _answer_title(branch: Branch, text: str) -> str:
     return "Answer"
 
 
-def _facts(branch: Branch, attempts: Sequence[Attempt]) -> tuple[tuple[str, str], ...]:
-    calling = sum(one.ended_ms - one.sent_ms for one in attempts if _is_over(one))  # type: ignore[operator]
-    end = branch.ended_ms
-    waited = None
-    if branch.ready_ms is not None and end is not None and branch.status not in ("pending", "running"):
-        waited = max(end - branch.ready_ms - calling, 0)
+def _facts(branch: Branch, attempts: Sequence[Attempt], now: int) -> tuple[tuple[str, str], ...]:
+    calling = sum(_took(one, now) for one in attempts)
+    is_open = branch.status in ("pending", "running")
+    end = now if is_open or branch.ended_ms is None else branch.ended_ms
+    waited = None if branch.ready_ms is None else max(end - branch.ready_ms - calling, 0)
     facts = [("Waited", figures.duration(waited)), ("Calling", figures.duration(calling))]
     is_sure = all(one.is_cost_confirmed for one in attempts if one.ended_ms is not None)
     facts.append(("Cost" if is_sure else "Cost, at most", figures.money(branch.cost_usd)))
@@ -121,8 +121,10 @@ def _facts(branch: Branch, attempts: Sequence[Attempt]) -> tuple[tuple[str, str]
     return tuple(facts)
 
 
-def _is_over(attempt: Attempt) -> bool:
-    return attempt.ended_ms is not None and attempt.sent_ms is not None
+def _took(attempt: Attempt, now: int) -> int:
+    if attempt.sent_ms is None:
+        return 0
+    return (now if attempt.ended_ms is None else attempt.ended_ms) - attempt.sent_ms
 
 
 def _steps(branch: Branch, attempts: Sequence[Attempt]) -> list[Step]:
@@ -180,7 +182,9 @@ def _why(attempt: Attempt) -> list[str]:
     if attempt.ended_ms is None and attempt.status == "sent":
         return parts
     if not attempt.is_cost_confirmed and attempt.cost_usd:
-        parts.append(f"Usage unknown: counted at the {figures.money(attempt.cost_usd)} held back for it.")
+        parts.append(
+            f"Usage unknown: counted at the {figures.money(attempt.cost_usd)} held back for it."
+        )
     elif not attempt.cost_usd and attempt.status in ("error", "throttled"):
         parts.append("Not charged.")
     return parts

@@ -7,7 +7,7 @@ from typing import Any
 
 from runs.models import Join, Outcome, Run
 from runs.presenters import figures
-from runs.presenters.run_aggregate import reads_values
+from runs.presenters.run_rows import READ_ROLES
 from runs.queries.runs import BranchRow
 
 MOST_NAMED = 5
@@ -76,7 +76,10 @@ def contributions(
     if outcome is None:
         return None
     known = {child["index"]: child for child in children}
-    cells = [_cell(known.get(child), child, kind, reason) for child, kind, reason, _ in outcome.contributions]
+    cells = [
+        _cell(known.get(child), child, kind, reason)
+        for child, kind, reason, _ in outcome.contributions
+    ]
     by_kind = {kind: [cell for cell in cells if cell.kind == kind] for kind in KINDS}
     lines = tuple(_line(kind, found) for kind, found in by_kind.items() if found)
     what = "vote" if run.pattern == "voting" else "branch" if run.method == "gate" else "section"
@@ -94,7 +97,9 @@ def _line(kind: str, cells: Sequence[Cell]) -> Line:
     is_named = kind not in ("used", "outvoted", "spared")
     named = [Link(cell.number, str(cell.display)) for cell in cells if cell.number is not None]
     links = tuple(named[:MOST_NAMED]) if is_named else ()
-    return Line(kind, icon, words, len(cells), links, max(len(cells) - len(links), 0) if links else 0)
+    return Line(
+        kind, icon, words, len(cells), links, max(len(cells) - len(links), 0) if links else 0
+    )
 
 
 def checks(
@@ -125,7 +130,9 @@ def _adds_up(
     seen = Counter(entry[0] for entry in outcome.contributions)
     if len(seen) == planned == sum(seen.values()) and set(seen) == set(range(planned)):
         kinds = Counter(entry[1] for entry in outcome.contributions)
-        told = ", ".join(f"{count:,} {KINDS[kind][1]}" for kind, count in kinds.items() if kind in KINDS)
+        told = ", ".join(
+            f"{kinds[kind]:,} {words}" for kind, (_, words) in KINDS.items() if kinds[kind]
+        )
         return Check("done", f"Every {what} is counted once: {told}")
     return Check("fail", f"The contributions do not add up: {len(seen):,} of {planned:,} are named")
 
@@ -133,25 +140,31 @@ def _adds_up(
 def _named(icon: str, text: str, branches: Sequence[BranchRow]) -> list[Check]:
     if not branches:
         return []
-    links = tuple(Link(one["number"], f"branch {one['number'] + 1}") for one in branches[:MOST_NAMED])
+    links = tuple(
+        Link(one["number"], f"branch {one['number'] + 1}") for one in branches[:MOST_NAMED]
+    )
     return [Check(icon, text, links, max(len(branches) - MOST_NAMED, 0))]
 
 
 def _unreadable(run: Run, children: Sequence[BranchRow]) -> list[Check]:
-    if not reads_values(run.spec):
-        return []
+    reads = READ_ROLES.get(run.method, ())
     lost = [
         child
         for child in children
-        if child["status"] == "succeeded" and not child["reading"] and child["role"] != "section"
+        if child["status"] == "succeeded" and not child["reading"] and child["role"] in reads
     ]
-    text = f"{figures.plural(len(lost), 'answer')} could not be read and {'counts' if len(lost) == 1 else 'count'} for nothing:"
+    verb = "counts" if len(lost) == 1 else "count"
+    text = f"{figures.plural(len(lost), 'answer')} could not be read and {verb} for nothing:"
     return _named("warn", text, lost)
 
 
 def _failed(run: Run, children: Sequence[BranchRow]) -> list[Check]:
     failed = [child for child in children if child["status"] == "failed"]
-    heard = sum(child["status"] == "succeeded" for child in children)
+    reads = READ_ROLES.get(run.method, ())
+    heard = sum(
+        child["status"] == "succeeded" and (child["role"] not in reads or bool(child["reading"]))
+        for child in children
+    )
     policy = run.spec.get("on_failure") or {}
     consequence = {
         "stop": "the first failure stops the run",
@@ -165,20 +178,25 @@ def _failed(run: Run, children: Sequence[BranchRow]) -> list[Check]:
 
 def _missing(outcome: Outcome | None, children: Sequence[BranchRow]) -> list[Check]:
     cancelled = [child for child in children if child["status"] == "cancelled"]
-    found = _named("off", f"{figures.plural(len(cancelled), 'branch', 'branches')} cancelled:", cancelled)
+    found = _named(
+        "off", f"{figures.plural(len(cancelled), 'branch', 'branches')} cancelled:", cancelled
+    )
     if outcome is None:
         return found
     known = {child["index"] for child in children}
     unopened = [e for e in outcome.contributions if e[1] == "missing" and e[0] not in known]
     if unopened:
-        found.append(Check("off", f"{figures.plural(len(unopened), 'branch', 'branches')} never started"))
+        found.append(
+            Check("off", f"{figures.plural(len(unopened), 'branch', 'branches')} never started")
+        )
     return found
 
 
 def _cut(children: Sequence[BranchRow]) -> list[Check]:
     cut = [child for child in children if child["cut"]]
-    text = f"{figures.plural(len(cut), 'answer')} ended at the output limit and {'was' if len(cut) == 1 else 'were'} accepted cut:"
-    return _named("warn", text, cut)
+    verb = "was" if len(cut) == 1 else "were"
+    answers = figures.plural(len(cut), "answer")
+    return _named("warn", f"{answers} ended at the output limit and {verb} accepted cut:", cut)
 
 
 def _tie(run: Run, outcome: Outcome | None) -> list[Check]:
@@ -189,7 +207,9 @@ def _tie(run: Run, outcome: Outcome | None) -> list[Check]:
     if not is_level:
         return [Check("done", "No tie")] if votes else []
     if run.spec["join"].get("ties") == "first_seen":
-        return [Check("tie", f"{votes[0]} to {votes[1]}: a tie, won by the answer seen first, as asked")]
+        return [
+            Check("tie", f"{votes[0]} to {votes[1]}: a tie, won by the answer seen first, as asked")
+        ]
     return [Check("tie", f"{votes[0]} to {votes[1]}: a tie, and told as one")]
 
 
@@ -201,9 +221,7 @@ def _told_of_gaps(run: Run, outcome: Outcome | None) -> list[Check]:
         return [Check("done", "No part is missing")]
     if run.method == "concatenate":
         return [Check("done", f"The text marks {figures.plural(gaps, 'gap')}")]
-    if "{{ missing }}" in run.spec["join"].get("prompt", "{{ missing }}"):
-        return [Check("done", f"The merge prompt was told of {figures.plural(gaps, 'gap')}")]
-    return [Check("warn", "The merge prompt has no {{ missing }}: it was not told of the gaps")]
+    return [Check("done", f"The merge prompts were told of {figures.plural(gaps, 'gap')}")]
 
 
 def _entries(outcome: Outcome) -> Sequence[Sequence[Any]]:

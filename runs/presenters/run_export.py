@@ -38,9 +38,11 @@ def as_json(run: Run) -> str:
         "kpis": run.kpis,
         "baseline": run.baseline,
         "items": list(run.items.values("number", "label", "fields", "gold")),
-        "joins": list(run.joins.order_by("number").values(
-            "number", "parent_number", "label", "children", "status", "outcome"
-        )),
+        "joins": list(
+            run.joins.order_by("number").values(
+                "number", "parent_number", "label", "children", "status", "outcome"
+            )
+        ),
         "outcomes": [_outcome(one) for one in queries.outcomes(run)],
         "branches": _branches(run),
     }
@@ -103,7 +105,10 @@ def as_markdown(run: Run) -> str:
     lines = [f"# {run.name} · run {run.number}", "", sentence(run), ""]
     if run.is_simulated:
         lines += ["**Simulated answers.**", ""]
-    lines += [f"**{run_pill(run.status, run.outcome).text}.** {outcome.detail if outcome else ''}", ""]
+    lines += [
+        f"**{run_pill(run.status, run.outcome).text}.** {outcome.detail if outcome else ''}",
+        "",
+    ]
     if outcome is None:
         return "\n".join(lines)
     if outcome.value:
@@ -113,7 +118,9 @@ def as_markdown(run: Run) -> str:
         lines += ["| answer | votes |", "|---|---|"]
         lines += [f"| {_cell(value)} | {votes} |" for value, votes in tally.items()]
         lines.append("")
-    gaps = [entry for entry in outcome.contributions if entry[1] in ("failed", "missing", "unreadable")]
+    gaps = [
+        entry for entry in outcome.contributions if entry[1] in ("failed", "missing", "unreadable")
+    ]
     if gaps:
         lines += [f"## Not in it: {figures.thousands(len(gaps))}", ""]
         lines += [f"- {child + 1}: {kind}. {reason}" for child, kind, reason, _ in gaps]
@@ -130,4 +137,3 @@ FILES: dict[str, tuple[str, Callable[[Run], str]]] = {
     "csv": ("text/csv; charset=utf-8", as_csv),
     "md": ("text/markdown; charset=utf-8", as_markdown),
 }
-

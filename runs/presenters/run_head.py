@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils import timezone
+
 from runs.models import Run
 from runs.presenters import figures
 
@@ -30,6 +32,14 @@ POLICIES = {
 }
 
 
+def elapsed_ms(run: Run) -> int | None:
+    """From the launch to the end, or to now."""
+    if run.launched_at is None:
+        return None
+    end = run.ended_at or timezone.now()
+    return round((end - run.launched_at).total_seconds() * 1000)
+
+
 def sentence(run: Run) -> str:
     """Pattern, join, failure policy, template and model, between middle dots."""
     spec = run.spec
@@ -44,7 +54,9 @@ def _work(run: Run, spec: Mapping[str, Any]) -> str:
         return f"Voting · {figures.plural(count, 'vote')}, majority{tie}"
     if join["method"] == "gate":
         guards = max(count - 1, 0)
-        return f"An answer with {figures.plural(guards, 'guard')} beside it, {_need(join)} must pass"
+        return (
+            f"An answer with {figures.plural(guards, 'guard')} beside it, {_need(join)} must pass"
+        )
     one, many = SPLITS.get(spec.get("split", {}).get("by", ""), ("section", "sections"))
     return f"Sections · {figures.plural(count, one, many)}, {_joining(join)}"
 

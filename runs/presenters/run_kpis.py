@@ -58,8 +58,8 @@ def _time(run: Mapping[str, Any]) -> Cell:
     if kpis.get("one_by_one_s") and wall_ms is not None:
         bars = (Bar("time", _share(wall_ms / 1000, kpis["one_by_one_s"])),)
     tip = (
-        "From the launch to the end, less time held by a person. "
-        "One by one: the successful calls, end to end."
+        "From the launch to the end, less time held by a person. Compared with one by one: the "
+        "successful calls end to end, as long as they took here; or a measured sample, scaled."
     )
     label = "Elapsed" if is_open else "Wall clock"
     return Cell("time", label, tip, value, unit, _faster(run), bars)
@@ -68,19 +68,21 @@ def _time(run: Mapping[str, Any]) -> Cell:
 def _faster(run: Mapping[str, Any]) -> tuple[Part, ...]:
     kpis = run["kpis"]
     if not kpis.get("one_by_one_s"):
-        return (Part("one by one: not known yet" if run["ended_ms"] is None else "no call succeeded"),)
+        return (
+            Part("one by one: not known yet" if run["ended_ms"] is None else "no call succeeded"),
+        )
     one_by_one, gain = figures.seconds(kpis["one_by_one_s"]), kpis.get("speed_up")
     is_measured = kpis.get("speed_up_is") == "measured"
     if gain is None:
-        return (Part(f"one by one about {one_by_one}, not measured"),)
+        return (Part(f"{one_by_one} one by one, not measured"),)
     if gain < LEAST_GAIN:
-        return (Part(f"no faster than one by one: {one_by_one}"),)
+        return (Part(f"no faster than one by one, {one_by_one}"),)
     if is_measured:
-        return (Part(f"{figures.times(gain)} faster, measured", "good"), Part(f" · one by one {one_by_one}"))
-    return (
-        Part(f"up to {figures.times(gain)} faster", "good"),
-        Part(f" · one by one about {one_by_one}"),
-    )
+        return (
+            Part(f"{figures.times(gain)} faster", "good"),
+            Part(f" than {one_by_one}, measured"),
+        )
+    return (Part(f"up to {figures.times(gain)} faster", "good"), Part(f" than {one_by_one}"))
 
 
 def _branches(run: Mapping[str, Any]) -> Cell:
@@ -95,7 +97,9 @@ def _branches(run: Mapping[str, Any]) -> Cell:
         (by["cancelled"], "cancelled", ""),
         (by["spared"], "spared", ""),
     )
-    parts = [Part(f"{figures.thousands(count)} {word}", tone) for count, word, tone in told if count]
+    parts = [
+        Part(f"{figures.thousands(count)} {word}", tone) for count, word, tone in told if count
+    ]
     bars = tuple(
         Bar(state, _share(by[status], total))
         for status, state in (
@@ -109,7 +113,9 @@ def _branches(run: Mapping[str, Any]) -> Cell:
     tip = "One branch is one call with its tries; calls that a join asked for are counted too."
     unit = f"of {figures.thousands(total)} done"
     value = figures.thousands(by["succeeded"])
-    return Cell("branches", "Branches", tip, value, unit, _joined(parts) or (Part("none failed"),), bars)
+    return Cell(
+        "branches", "Branches", tip, value, unit, _joined(parts) or (Part("none failed"),), bars
+    )
 
 
 def _cost(run: Mapping[str, Any]) -> Cell:
@@ -125,7 +131,10 @@ def _cost(run: Mapping[str, Any]) -> Cell:
         parts.append(Part(f"{figures.money(wasted)} wasted", "bad"))
     bars: tuple[Bar, ...] = ()
     if budget:
-        bars = (Bar("time", _share(spent, budget)), Bar("reserved", _share(run["reserved_usd"], budget)))
+        bars = (
+            Bar("time", _share(spent, budget)),
+            Bar("reserved", _share(run["reserved_usd"], budget)),
+        )
     elif spent and run["ended_ms"] is not None:
         bars = (Bar("done", _share(spent - wasted, spent)), Bar("failed", _share(wasted, spent)))
     unit = f"of {figures.money(budget)}" if budget else ("price unknown" if is_unknown else "")
@@ -156,7 +165,9 @@ def _agreement(run: Mapping[str, Any]) -> Cell:
     votes = sorted(run["tally"].values(), reverse=True)
     tip = "Share of the readable votes that the leader has."
     if not votes:
-        return Cell("quality", "Agreement", tip, figures.NOTHING, "", (Part("no readable vote yet"),), ())
+        return Cell(
+            "quality", "Agreement", tip, figures.NOTHING, "", (Part("no readable vote yet"),), ()
+        )
     share = votes[0] / sum(votes)
     second = votes[1] if len(votes) > 1 else 0
     parts = [Part(f"{figures.thousands(votes[0])} to {figures.thousands(second)}")]

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils import timezone
-
 from runs.domain.states import OPEN_RUN
 from runs.live import wire
 from runs.models import Run
-from runs.presenters.run_aggregate import Aggregate, aggregate, reads_values
+from runs.presenters.run_aggregate import Aggregate, aggregate
 from runs.presenters.run_axis import Axis, axis_for, curve, in_flight_samples, place
 from runs.presenters.run_checks import Check, Contributions, checks, contributions
-from runs.presenters.run_head import sentence
+from runs.presenters.run_head import elapsed_ms, sentence
 from runs.presenters.run_kpis import Cell, strip
-from runs.presenters.run_rows import Look, look, segments
+from runs.presenters.run_order import Order, order_of
+from runs.presenters.run_rows import READ_ROLES, Look, look, segments
 from runs.presenters.run_state import Pill, run_pill
 from runs.presenters.run_time import CostSpent, TimeSpent, cost_spent, time_spent
 from runs.queries import runs as queries
@@ -60,6 +59,7 @@ class Row:
     display: int
     role: str
     label: str
+    depth: int | None
     look: Look
     bars: tuple[Bar, ...]
     branch: BranchRow
@@ -74,7 +74,7 @@ class Timeline:
     limit: int | None
     peak: int
     now: float
-    now_at: float
+    now_x: float
     in_flight: int
     chips: tuple[Chip, ...]
     state: str
@@ -103,13 +103,6 @@ def head(run: Run) -> Head:
         sentence=sentence(run),
         status_line=f"{run.name}, run {run.number}: {pill.text}",
     )
-
-
-def elapsed_ms(run: Run) -> int | None:
-    if run.launched_at is None:
-        return None
-    end = run.ended_at or timezone.now()
-    return round((end - run.launched_at).total_seconds() * 1000)
 
 
 def kpi_strip(run: Run) -> tuple[Cell, ...]:
@@ -160,6 +153,11 @@ def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
     chips = _chips(run)
     total = next(chip.count for chip in chips if chip.key == state)
     rows = queries.branch_rows(run, state=state, start=start, most=ROWS_A_PAGE)
+    order = order_of(run) if state == "all" and total <= ROWS_A_PAGE else None
+    if order is not None and not any(row["role"] == "merge" for row in rows):
+        order = None
+    if order is not None:
+        rows.sort(key=order.key)
     after = start + len(rows)
     return Timeline(
         axis=axis,
@@ -169,11 +167,11 @@ def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
         limit=limit,
         peak=max(samples, default=0),
         now=now,
-        now_at=round(min(now / axis.end, 1) * 100, 2),
+        now_x=round(min(now / axis.end, 1) * 1000, 1),
         in_flight=run.in_flight,
         chips=chips,
         state=state,
-        rows=tuple(_row(run, row, now, axis.end) for row in rows),
+        rows=tuple(_row(run, row, now, axis.end, order) for row in rows),
         start=start,
         total=total,
         next_start=after if after < total else None,
@@ -181,24 +179,26 @@ def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
     )
 
 
-def _row(run: Run, branch: BranchRow, now: float, end: float) -> Row:
+def _row(run: Run, branch: BranchRow, now: float, end: float, order: Order | None) -> Row:
     bars = tuple(
         Bar(segment[0], place(segment, end), segment[0] == "s") for segment in segments(branch, now)
     )
-    seen = look(branch, now, reads_values(run.spec))
+    seen = look(branch, now, READ_ROLES.get(run.method, ()))
     number = branch["number"]
-    return Row(number, number + 1, branch["role"], row_label(branch, seen), seen, bars, branch)
+    depth = order.depth(branch) if order else None
+    return Row(
+        number, number + 1, branch["role"], row_label(branch, seen), depth, seen, bars, branch
+    )
 
 
 def row_label(branch: BranchRow, seen: Look) -> str:
     """What a vote said, else the branch's own label, else how it stands."""
-    if branch["role"] in ("vote", "guard") and branch["reading"]:
-        if branch["role"] == "vote":
-            return str(branch["reading"])
-        return f"{branch['label']}: {branch['reading']}"
+    reading, label = branch["reading"], branch["label"]
     if branch["role"] == "vote":
-        return seen.word if seen.word != "waiting" else ""
-    return branch["label"] or seen.word
+        return reading or ("" if seen.word == "waiting" else seen.word)
+    if reading:
+        return f"{label}: {reading}" if label else str(reading)
+    return label or seen.word
 
 
 def _chips(run: Run) -> tuple[Chip, ...]:

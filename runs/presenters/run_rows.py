@@ -5,7 +5,7 @@ f before the first token, s streaming, d done, j done by a join's own call, x fa
 p spared, c cancelled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,14 @@ from runs.presenters import figures
 
 FAILED_MARK_MS = 120.0
 JOIN_ROLES = frozenset({"merge", "judge"})
+# Of each method, the roles whose answers it reads as values.
+READ_ROLES: Mapping[str, frozenset[str]] = {
+    "majority": frozenset({"section", "vote"}),
+    "gate": frozenset({"guard"}),
+}
 ERROR_WORDS = {
     "throttled": "throttled",
-    "unavailable": "unreachable",
+    "unavailable": "unavailable",
     "deadline": "timed out",
     "bad_reply": "broken reply",
     "length": "too long",
@@ -128,11 +133,11 @@ def _call(found: list[Segment], branch: Mapping[str, Any], sent: float, end: flo
     found.append((after, turn, end))
 
 
-def look(branch: Mapping[str, Any], now: float, reads_values: bool) -> Look:
-    """Icon, words and note of a branch; `reads_values`: its join reads a value from answers."""
+def look(branch: Mapping[str, Any], now: float, reads: Collection[str] = ()) -> Look:
+    """Icon, words and note of a branch; `reads`: roles whose answers are read as values."""
     status = branch["status"]
     if status == "succeeded":
-        return _look_done(branch, reads_values)
+        return _look_done(branch, reads)
     if status == "running":
         return _look_running(branch, now)
     if status == "pending":
@@ -144,10 +149,9 @@ def look(branch: Mapping[str, Any], now: float, reads_values: bool) -> Look:
     return Look("done", "off", "cancelled", branch["reason"] or "cancelled")
 
 
-def _look_done(branch: Mapping[str, Any], reads_values: bool) -> Look:
+def _look_done(branch: Mapping[str, Any], reads: Collection[str]) -> Look:
     note = _spent(branch)
-    is_read = reads_values and branch["role"] in ("vote", "guard")
-    if is_read and not branch["reading"]:
+    if branch["role"] in reads and not branch["reading"]:
         return Look("done", "warn", "unreadable", note)
     if branch["cut"]:
         return Look("done", "warn", "cut at the limit", note)

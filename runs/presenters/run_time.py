@@ -12,8 +12,16 @@ from runs.queries import runs as queries
 # Key of the metrics → (pattern, words, sentence). The order is that of the bar.
 LABELS = {
     "full": ("s", "working, nothing waits", ""),
-    "at_the_limit": ("d", "working, all slots busy", "The limit on calls in flight bound this run for {share} of its time."),
-    "rate_limit": ("t", "rate limit", "The provider’s rate limit held this run for {share} of its time."),
+    "at_the_limit": (
+        "d",
+        "working, all slots busy",
+        "The limit on calls in flight bound this run for {share} of its time.",
+    ),
+    "rate_limit": (
+        "t",
+        "rate limit",
+        "The provider’s rate limit held this run for {share} of its time.",
+    ),
     "backoff": ("w", "next try", "For {share} of the time it only waited to try again."),
     "tail": ("tail", "tail", "For {share} of the time only a few late branches were running."),
     "join": ("j", "join", "Joining took {share} of the time."),
@@ -82,7 +90,7 @@ def _sentences(run: Run, where: Mapping[str, float], wall: float) -> list[str]:
         told.append("It was serialised by the provider.")
     last = queries.last_to_end(run) if where.get("tail", 0) / wall >= 0.05 else None
     if last is not None:
-        note = look(last, last["ended"], reads_values=False).note
+        note = look(last, last["ended"]).note
         told.append(f"The last to end was branch {last['number'] + 1} ({note}).")
     return told
 
@@ -97,18 +105,32 @@ def _hint(run: Run) -> str:
 
 
 def cost_spent(run: Run) -> CostSpent:
-    rows = queries.costs(run)
+    order = list(ROLES)
+    rows = sorted(queries.costs(run), key=lambda row: order.index(row["branch__role"]))
     lines = [
-        CostLine(f"{_role(row['branch__role'])}, {figures.plural(row['calls'], 'call')}", figures.money(row["cost"]))
+        CostLine(
+            f"{_role(row['branch__role'])}, {figures.plural(row['calls'], 'call')}",
+            figures.money(row["cost"]),
+        )
         for row in rows
     ]
     wasted = sum(row["wasted"] or 0 for row in rows)
     if wasted:
         calls = sum(row["wasted_calls"] for row in rows)
-        lines.append(CostLine(f"of it wasted, {figures.plural(calls, 'try', 'tries')}", figures.money(wasted), "bad"))
+        lines.append(
+            CostLine(
+                f"of it wasted, {figures.plural(calls, 'try', 'tries')}",
+                figures.money(wasted),
+                "bad",
+            )
+        )
     unconfirmed = sum(row["unconfirmed"] for row in rows)
     if unconfirmed:
-        lines.append(CostLine(f"{figures.plural(unconfirmed, 'call')} without usage, counted at most", "", "muted"))
+        lines.append(
+            CostLine(
+                f"{figures.plural(unconfirmed, 'call')} without usage, counted at most", "", "muted"
+            )
+        )
     lines += _estimate(run.estimate)
     tokens = (run.kpis.get("input_tokens") or 0) + (run.kpis.get("output_tokens") or 0)
     return CostSpent(tuple(lines), tokens)
@@ -122,5 +144,9 @@ def _estimate(estimate: Mapping[str, Any]) -> list[CostLine]:
     expected, most = estimate.get("cost_expected_usd"), estimate.get("cost_most_usd")
     if expected is None or most is None:
         return []
-    amount = figures.money(most) if expected == most else f"{figures.money(expected)} – {figures.money(most)}"
+    amount = (
+        figures.money(most)
+        if expected == most
+        else f"{figures.money(expected)} – {figures.money(most)}"
+    )
     return [CostLine("Estimate before", amount, "muted")]

@@ -42,7 +42,7 @@ FILTERS = {
     "done": (BranchStatus.SUCCEEDED, BranchStatus.CANCELLED, BranchStatus.SPARED),
     "failed": (BranchStatus.FAILED,),
 }
-ORDERS = {"number": ("number",), "start": ("sent_ms", "number")}
+VOTERS = (Role.VOTE, Role.SECTION)
 
 BranchRow = dict[str, Any]
 
@@ -99,7 +99,7 @@ def heard(run: Run) -> int:
 
 def tally(run: Run, join: int | None = None) -> dict[str, int]:
     """Votes by value so far, most first; unreadable answers are not in it."""
-    rows = Branch.objects.filter(run=run, role=Role.VOTE, status=BranchStatus.SUCCEEDED)
+    rows = Branch.objects.filter(run=run, role__in=VOTERS, status=BranchStatus.SUCCEEDED)
     if join is not None:
         rows = rows.filter(join_number=join)
     counted = rows.exclude(reading="").values_list("reading").annotate(votes=Count("id"))
@@ -152,14 +152,18 @@ def all_answers(run: Run) -> dict[int, str]:
 def costs(run: Run) -> list[Mapping[str, Any]]:
     """Calls, money and waste by role: `{role, calls, cost, wasted, wasted_calls}`."""
     is_waste = Q(status__in=(AttemptStatus.ERROR, AttemptStatus.ABORTED, AttemptStatus.LOST))
-    rows = Attempt.objects.filter(run=run).values("branch__role").annotate(
-        calls=Count("id"),
-        cost=Sum("cost_usd"),
-        wasted=Sum("cost_usd", filter=is_waste),
-        wasted_calls=Count("id", filter=is_waste & Q(cost_usd__gt=0)),
-        unconfirmed=Count(
-            "id", filter=Q(is_cost_confirmed=False, cost_usd__gt=0, ended_ms__isnull=False)
-        ),
+    rows = (
+        Attempt.objects.filter(run=run)
+        .values("branch__role")
+        .annotate(
+            calls=Count("id"),
+            cost=Sum("cost_usd"),
+            wasted=Sum("cost_usd", filter=is_waste),
+            wasted_calls=Count("id", filter=is_waste & Q(cost_usd__gt=0)),
+            unconfirmed=Count(
+                "id", filter=Q(is_cost_confirmed=False, cost_usd__gt=0, ended_ms__isnull=False)
+            ),
+        )
     )
     return list(rows.order_by("branch__role"))
 

@@ -34,6 +34,7 @@ export class Drawer {
     if (!isSame) this.onPick(number);
     await this.load();
     if (focus) this.element.querySelector("h2")?.focus();
+    if (!isSame) this.element.scrollIntoView({ block: "nearest" });
   }
 
   close() {

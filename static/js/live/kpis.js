@@ -20,7 +20,7 @@ export function counted(run, rows) {
     byStatus[row.status] = (byStatus[row.status] ?? 0) + 1;
     if (row.status !== "succeeded" || row.role === "merge" || row.role === "judge") continue;
     heard += 1;
-    if (row.role === "vote" && row.reading) tally[row.reading] = (tally[row.reading] ?? 0) + 1;
+    if (row.role !== "guard" && row.reading) tally[row.reading] = (tally[row.reading] ?? 0) + 1;
   }
   return { ...run, by_status: byStatus, heard, tally };
 }
@@ -42,12 +42,12 @@ function faster(run) {
   }
   const oneByOne = seconds(kpis.one_by_one_s);
   const gain = kpis.speed_up;
-  if (!known(gain)) return [part(`one by one about ${oneByOne}, not measured`)];
-  if (gain < LEAST_GAIN) return [part(`no faster than one by one: ${oneByOne}`)];
+  if (!known(gain)) return [part(`${oneByOne} one by one, not measured`)];
+  if (gain < LEAST_GAIN) return [part(`no faster than one by one, ${oneByOne}`)];
   if (kpis.speed_up_is === "measured") {
-    return [part(`${times(gain)} faster, measured`, "good"), part(` · one by one ${oneByOne}`)];
+    return [part(`${times(gain)} faster`, "good"), part(` than ${oneByOne}, measured`)];
   }
-  return [part(`up to ${times(gain)} faster`, "good"), part(` · one by one about ${oneByOne}`)];
+  return [part(`up to ${times(gain)} faster`, "good"), part(` than ${oneByOne}`)];
 }
 
 function branches(run) {

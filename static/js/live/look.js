@@ -5,8 +5,12 @@ import { duration, plural } from "./text.js";
 
 const FAILED_MARK_MS = 120;
 const JOIN_ROLES = new Set(["merge", "judge"]);
+
+// Of each method, the roles whose answers it reads as values.
+export const READ_ROLES = { majority: ["section", "vote"], gate: ["guard"] };
+
 const ERROR_WORDS = {
-  throttled: "throttled", unavailable: "unreachable", deadline: "timed out",
+  throttled: "throttled", unavailable: "unavailable", deadline: "timed out",
   bad_reply: "broken reply", length: "too long", content_filter: "filtered", auth: "key refused",
   quota: "quota used up", unknown_model: "unknown model", bad_request: "refused",
 };
@@ -80,9 +84,9 @@ function call(found, branch, sent, end) {
   found.push(["f", sent, turn], [after, turn, end]);
 }
 
-export function look(branch, now, readsValues) {
+export function look(branch, now, reads = []) {
   switch (branch.status) {
-    case "succeeded": return lookDone(branch, readsValues);
+    case "succeeded": return lookDone(branch, reads);
     case "running": return lookRunning(branch, now);
     case "pending": return lookPending(branch, now);
     case "failed": return { state: "failed", icon: "fail", word: "failed", note: failure(branch) };
@@ -92,10 +96,9 @@ export function look(branch, now, readsValues) {
   }
 }
 
-function lookDone(branch, readsValues) {
+function lookDone(branch, reads) {
   const note = spent(branch);
-  const isRead = readsValues && (branch.role === "vote" || branch.role === "guard");
-  if (isRead && !branch.reading) return { state: "done", icon: "warn", word: "unreadable", note };
+  if (reads.includes(branch.role) && !branch.reading) return { state: "done", icon: "warn", word: "unreadable", note };
   if (branch.cut) return { state: "done", icon: "warn", word: "cut at the limit", note };
   return { state: "done", icon: "done", word: "done", note };
 }

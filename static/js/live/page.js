@@ -3,6 +3,7 @@
 import { Connection } from "./connection.js";
 import { Drawer } from "./drawer.js";
 import { counted, strip } from "./kpis.js";
+import { READ_ROLES } from "./look.js";
 import { Panel, keyOf } from "./panel.js";
 import { apply, empty, forgetText, lostTexts } from "./reducer.js";
 import { showStrip } from "./strip.js";
@@ -10,7 +11,6 @@ import { Timeline } from "./timeline.js";
 
 const FRAME_MS = 100;
 const STATUS_LINE_MS = 4000;
-const READS_VALUES = new Set(["majority", "gate"]);
 const STATES = {
   live: ["", ""],
   behind: ["Reconnecting…", "Connection lost: what you see may be a little behind"],
@@ -32,10 +32,10 @@ const section = root.querySelector("#timeline");
 const table = root.querySelector("#branch-table");
 const panel = new Panel(root.querySelector("[data-panel]"));
 const tablePanel = table && new Panel(table);
-const readsValues = READS_VALUES.has(root.dataset.method);
+const reads = READ_ROLES[root.dataset.method];
 const drawer = new Drawer(document.getElementById("drawer"), { urlOf, onPick: picked });
 const timeline = table ? null
-  : new Timeline(section, { readsValues, urlOf, onOpen: (number) => drawer.open(number) });
+  : new Timeline(section, { reads, parts: Number(root.dataset.parts) || 0, urlOf, onOpen: (number) => drawer.open(number) });
 
 const connection = new Connection({
   socketUrl: new URL(`/ws/runs/${root.dataset.run}/`, location.href.replace(/^http/, "ws")).href,
@@ -56,7 +56,6 @@ function received(message) {
   const lost = lostTexts(state);
   if (lost.length) {
     for (const branch of lost) state = forgetText(state, branch);
-    connection.watch([]);
     connection.watch(connection.watched());
   }
   isDirty = true;
@@ -77,7 +76,7 @@ function now() {
 }
 
 // An ended run sends no more, but a new pass or a baseline may: the socket stays.
-let isEnded = false;
+let isEnded = !root.dataset.open;
 function ended() {
   if (isEnded) return;
   isEnded = true;

@@ -57,7 +57,7 @@ function withAnswers(texts, answers) {
   if (!answers || !Object.keys(answers).length) return texts;
   const next = { ...texts };
   for (const [branch, text] of Object.entries(answers)) {
-    next[branch] = { attempt: Infinity, text, isWhole: true, isLost: false };
+    next[branch] = { attempt: Infinity, text, length: points(text), isWhole: true, isLost: false };
   }
   return next;
 }
@@ -72,10 +72,17 @@ function applyText(state, { chunks }) {
 
 function withPiece(before, attempt, offset, piece) {
   if (before && before.attempt > attempt) return before; // a stray piece of an earlier try
-  const text = before && before.attempt === attempt ? before.text : "";
-  if (offset > text.length) return { attempt, text, isWhole: false, isLost: true };
-  return { attempt, text: text.slice(0, offset) + piece, isWhole: false, isLost: false };
+  const { text, length } = before && before.attempt === attempt ? before : { text: "", length: 0 };
+  if (offset > length) return { attempt, text, length, isWhole: false, isLost: true };
+  const kept = offset === length ? text : firstPoints(text, offset);
+  return {
+    attempt, text: kept + piece, length: offset + points(piece), isWhole: false, isLost: false,
+  };
 }
+
+// The server counts code points, a string of JavaScript UTF-16 units.
+const points = (text) => [...text].length;
+const firstPoints = (text, count) => (count ? [...text].slice(0, count).join("") : "");
 
 // Branches whose text has a gap: they are to be watched again.
 export function lostTexts(state) {

@@ -2,14 +2,16 @@
 
 import { axisFor, curve, inFlightSamples } from "./axis.js";
 import { look, segments } from "./look.js";
+import { ordered } from "./order.js";
 
 const OVERSCAN = 8;
 const CURVE_EVERY_MS = 250;
 
 export class Timeline {
-  constructor(section, { readsValues, urlOf, onOpen }) {
+  constructor(section, { reads, parts, urlOf, onOpen }) {
     this.section = section;
-    this.readsValues = readsValues;
+    this.reads = reads;
+    this.parts = parts; // of a merge, else 0
     this.urlOf = urlOf;
     this.onOpen = onOpen;
     this.box = section.querySelector("[data-rows]");
@@ -97,16 +99,26 @@ export class Timeline {
       counts[state] += 1;
       if (this.filter === "all" || this.filter === state) shown.push(row.number);
     }
-    this.shown = shown;
+    this.shown = this.parts && this.filter === "all" ? this.byLevel(shown) : shown;
     for (const chip of this.section.querySelectorAll("[data-filter]")) {
       put(chip.querySelector("[data-count]"), counts[chip.dataset.filter].toLocaleString("en-US"));
     }
+  }
+
+  // Sorted anew only when branches have come: merges that a join asked for.
+  byLevel(shown) {
+    if (shown.length === this.order?.numbers.length) return this.order.numbers;
+    const rows = shown.map((number) => this.branches[number]);
+    this.order = rows.some((row) => row.role === "merge")
+      ? ordered(rows, this.parts, this.run.planned) : { numbers: shown, depths: new Map() };
+    return this.order.numbers;
   }
 
   redraw() {
     if (!this.shown) return;
     const height = this.rowHeight;
     this.list.style.height = `${this.shown.length * height}px`;
+    this.box.toggleAttribute("data-many", this.shown.length > 40);
     const first = Math.max(Math.floor(this.box.scrollTop / height) - OVERSCAN, 0);
     const last = Math.min(
       Math.ceil((this.box.scrollTop + this.box.clientHeight) / height) + OVERSCAN, this.shown.length);
@@ -146,8 +158,11 @@ export class Timeline {
     if (line.row === row && line.end === this.axis.end && !isMoving) return;
     line.row = row;
     line.end = this.axis.end;
-    const seen = look(row, this.now, this.readsValues);
+    const seen = look(row, this.now, this.reads);
     const [link] = line.children;
+    const depth = this.filter === "all" ? this.order?.depths.get(number) : undefined;
+    if (depth === undefined) delete link.dataset.depth;
+    else if (link.dataset.depth !== String(depth)) link.dataset.depth = depth;
     const [lab, bar, end] = link.children;
     const label = labelOf(row, seen);
     const dress = `${seen.icon}|${label}`;
@@ -235,7 +250,7 @@ function mark([kind, a, b], end) {
 
 function labelOf(row, seen) {
   if (row.role === "vote") return row.reading || (seen.word === "waiting" ? "" : seen.word);
-  if (row.role === "guard" && row.reading) return `${row.label}: ${row.reading}`;
+  if (row.reading) return row.label ? `${row.label}: ${row.reading}` : row.reading;
   return row.label || seen.word;
 }
 
