@@ -35,6 +35,10 @@ class Address:
     key: str
 
 
+Starting = Future[Address | str]
+"""Ends with the address, or with the reason why there is none."""
+
+
 class Child:
     """One server process, shared by all loops and threads of this process."""
 
@@ -43,7 +47,7 @@ class Child:
         self._called = called
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._ready: Future[Address] | None = None
+        self._ready: Starting | None = None
         atexit.register(self.stop)
 
     @property
@@ -58,10 +62,10 @@ class Child:
         ready = self._ready_or_starting()
         if not ready.done():
             await asyncio.wait([asyncio.wrap_future(ready)])
-        error = ready.exception()
-        if error is not None:
-            raise ProviderUnavailable(str(error), was_sent=False)
-        return ready.result()
+        address = ready.result()
+        if isinstance(address, str):
+            raise ProviderUnavailable(address, was_sent=False)
+        return address
 
     def stop(self) -> None:
         """End the process, if it runs, and wait for its end."""
@@ -70,7 +74,7 @@ class Child:
         if process is not None:
             _end(process)
 
-    def _ready_or_starting(self) -> "Future[Address]":
+    def _ready_or_starting(self) -> Starting:
         with self._lock:
             if self._ready is None or self._is_gone(self._ready):
                 self._ready = Future()
@@ -78,30 +82,30 @@ class Child:
                 threading.Thread(target=self._start, args=(self._ready,), daemon=True).start()
             return self._ready
 
-    def _is_gone(self, ready: "Future[Address]") -> bool:
+    def _is_gone(self, ready: Starting) -> bool:
         if not ready.done():
             return False
-        return ready.exception() is not None or self.pid is None
+        return isinstance(ready.result(), str) or self.pid is None
 
-    def _start(self, ready: "Future[Address]") -> None:
+    def _start(self, ready: Starting) -> None:
         key = secrets.token_urlsafe(24)
         with tempfile.TemporaryFile("w+", errors="replace") as log:
             try:
                 process = self._spawn(log.fileno())
             except OSError as error:
-                ready.set_exception(RuntimeError(f"{self._called} did not start: {error}"))
+                ready.set_result(f"{self._called} did not start: {error}")
                 return
             url = _first_line(process, key).rpartition(" ")[2].strip()
             if not url:
                 _end(process)
                 log.seek(0)
-                ready.set_exception(RuntimeError(f"{self._called} did not start: {_last(log)}"))
+                ready.set_result(f"{self._called} did not start: {_last(log)}")
                 return
         if not self._adopted(process, ready):
             _end(process)  # stopped while it was starting
         ready.set_result(Address(url, key))
 
-    def _adopted(self, process: "subprocess.Popen[str]", ready: "Future[Address]") -> bool:
+    def _adopted(self, process: "subprocess.Popen[str]", ready: Starting) -> bool:
         with self._lock:
             if self._ready is not ready:
                 return False

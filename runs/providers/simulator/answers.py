@@ -119,7 +119,7 @@ def _merged(parts: Sequence[str], max_tokens: int | None) -> str:
 
 
 def _prose(sentences: Sequence[str], rng: random.Random, tokens: int) -> str:
-    """A few sentences of the input; where it has too few, invented ones, to about so many tokens."""
+    """A few sentences of the input, or invented ones, to about so many tokens."""
     wanted = tokens * rng.uniform(0.7, 1.3) * 4.5  # characters
     places = sorted(rng.sample(range(len(sentences)), min(3, len(sentences))))
     said: list[str] = []

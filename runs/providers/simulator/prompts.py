@@ -220,7 +220,7 @@ def _parts(prompt: str) -> tuple[str, ...]:
     return ()
 
 
-_SENTENCE = re.compile(r"[^.!?\n]{20,}[.!?](?=\s|$)")
+_SENTENCE = re.compile(r"[^.!?\n]{20,600}[.!?](?=\s|$)")
 _ORDER = re.compile(
     r"(?i)^\W*(?:you are|your task|please|summari[sz]e|classify|answer|reply|write|give|read"
     r"|extract|respond|list|decide|describe|explain|do not|return|the following|below)\b"

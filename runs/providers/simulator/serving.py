@@ -1,6 +1,7 @@
 """Runs a simulator until it is told to stop."""
 
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -37,7 +38,8 @@ async def serve(
 
 
 def _await_end_of_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # unbuffered: a buffer's lock would be held when the process ends
+        pass
     loop.call_soon_threadsafe(stop.set)
 
 
