@@ -30,8 +30,10 @@ _PLAIN = {
 
 
 def translated(error: ValidationError) -> list[InvalidInput]:
-    """Every single error, in the order of the fields."""
-    return [_one(detail) for detail in error.errors(include_url=False)]
+    """Every single error, in the order of the fields; a list is not too short for a bad entry."""
+    found = [_one(detail) for detail in error.errors(include_url=False)]
+    inner = tuple(one.field for one in found)
+    return [one for one in found if not any(path.startswith(f"{one.field}.") for path in inner)]
 
 
 def field_names(group: type) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def character_errors(value: object, path: str = "", depth: int = 0) -> Iterator[
         yield InvalidInput("must be a finite number", path)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from character_errors(key, path, depth + 1)
+            yield from character_errors(key, path, depth)
             yield from character_errors(inner, f"{path}.{key}" if path else str(key), depth + 1)
     elif isinstance(value, list | tuple):
         for place, inner in enumerate(value):
