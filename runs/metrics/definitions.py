@@ -10,8 +10,8 @@ DEFINITIONS: Mapping[str, str] = {
     ),
     "speed_up": "One-by-one time ÷ wall clock.",
     "speed_up_is": (
-        "“estimated” from calls timed under load, which flatters it, or “measured” with a sample "
-        "of calls made one by one."
+        "How it is known: “estimated” from calls timed under load, which flatters it, or "
+        "“measured” with a sample of calls made one by one."
     ),
     "latency_reduction": "The share of the one-by-one time that was saved: 1 − wall ÷ one-by-one.",
     "is_private": (
