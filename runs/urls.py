@@ -35,6 +35,11 @@ urlpatterns = [
     path("configurations/", configurations.configurations, name="configurations"),
     path("configurations/new/", configurations.configuration_new, name="configuration_new"),
     path("configurations/plan", configurations.configuration_plan, name="configuration_plan"),
+    path(
+        "configurations/<int:configuration_id>/plan",
+        configurations.configuration_plan,
+        name="configuration_plan",
+    ),
     path("configurations/upload", configurations.configuration_upload, name="configuration_upload"),
     path("configurations/launch", configurations.configuration_launch, name="configuration_launch"),
     path(

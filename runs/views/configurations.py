@@ -37,10 +37,11 @@ def configuration(request: HttpRequest, configuration_id: int) -> HttpResponse:
 
 
 @require_POST
-def configuration_plan(request: HttpRequest) -> HttpResponse:
+def configuration_plan(request: HttpRequest, configuration_id: int | None = None) -> HttpResponse:
     """The panel “Before you launch” for what is typed now."""
-    form = editing.bound_form(request)
-    return render(request, "runs/_plan.html", editing.plan_context(request, form))
+    row = queries.configuration(request.user, configuration_id) if configuration_id else None
+    context = editing.plan_context(request, editing.bound_form(request))
+    return render(request, "runs/_plan.html", {**context, "row": row})
 
 
 @require_POST
