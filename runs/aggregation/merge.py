@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from runs.aggregation.entries import (
     Entry,
@@ -116,9 +117,14 @@ def _gaps(entries: Iterable[Entry]) -> list[Entry]:
 def prompt(template: str, texts: Sequence[_Node], gaps: Sequence[Entry]) -> str:
     """The merge prompt, filled in one pass: what the parts say is never looked into again.
     Where the template has no `{{ missing }}`, what is missing is said at the end."""
-    missing = missing_note(gaps)
+    parts = tuple((node.title, node.text or "") for node in texts)
+    return _filled(template, parts, missing_note(gaps))
+
+
+@lru_cache(maxsize=2048)  # the same calls are asked for again after every answer
+def _filled(template: str, parts: tuple[tuple[str, str], ...], missing: str) -> str:
     template = template if missing else _NOTHING_MISSING.sub("", template)
-    values = {"parts": _fenced(texts), "missing": missing}
+    values = {"parts": _fenced(parts), "missing": missing}
     filled = _PLACEHOLDER.sub(lambda match: values[match[1]], template)
     told = any(match[1] == "missing" for match in _PLACEHOLDER.finditer(template))
     return filled.strip() if told or not missing else f"{filled.strip()}\n\n{missing}"
@@ -134,16 +140,16 @@ def missing_note(gaps: Sequence[Entry]) -> str:
     return f"Missing: {said}{more}. Do not guess what is missing; say that it is missing."
 
 
-def _fenced(texts: Sequence[_Node]) -> str:
+def _fenced(parts: Sequence[tuple[str, str]]) -> str:
     """The parts between tags that no part can close: the tag's name is a digest of all of them."""
-    bodies = [node.text or "" for node in texts]
-    digest = hashlib.sha256("\0".join(bodies).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    parts = (
-        f'<part-{digest} number="{number}" title="{_UNTITLED.sub(" ", node.title).strip()}">\n'
-        f"{body.strip()}\n</part-{digest}>"
-        for number, (node, body) in enumerate(zip(texts, bodies, strict=True), 1)
+    joined = "\0".join(text for _, text in parts)
+    digest = hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    fenced = (
+        f'<part-{digest} number="{number}" title="{_UNTITLED.sub(" ", title).strip()}">\n'
+        f"{text.strip()}\n</part-{digest}>"
+        for number, (title, text) in enumerate(parts, 1)
     )
-    return "\n".join((UNTRUSTED_NOTE, *parts))
+    return "\n".join((UNTRUSTED_NOTE, *fenced))
 
 
 def _first_failed(calls: CallsSoFar) -> tuple[CallKey, Child] | None:

@@ -12,6 +12,7 @@ LONGEST_KEY = 120  # characters a vote's key may have before it is shortened to 
 _QUOTES = str.maketrans(
     dict.fromkeys("‘’‚‛′`´", "'") | dict.fromkeys("“”„‟″«»", '"') | dict.fromkeys("‐‑‒–—―−﹣", "-")
 )
+_INVISIBLE = frozenset({"Cf", "Cs"})  # format characters, and halves of surrogate pairs
 _VARIATION_SELECTORS = frozenset(chr(code) for code in range(0xFE00, 0xFE10))
 _LEADING = " \"'*_#•·"
 _TRAILING = " \"'*_.,;:?…"
@@ -65,7 +66,7 @@ def _without_invisible(text: str) -> str:
     return "".join(
         " " if category == "Cc" and char != "\n" else char
         for char, category in ((char, unicodedata.category(char)) for char in text)
-        if category != "Cf" and char not in _VARIATION_SELECTORS
+        if category not in _INVISIBLE and char not in _VARIATION_SELECTORS
     )
 
 
