@@ -153,13 +153,13 @@ def test_nothing_usable_is_no_quorum_with_every_child_named(settings, make):
 
 @every_method
 def test_one_usable_child_is_enough_where_gaps_are_marked(settings):
-    if isinstance(settings, Gate):
-        pytest.skip("a gate needs an answer and a guard")
     outcome = outcome_of(settings, [failed(0), answered(1, "5"), cancelled(2)])
-    assert outcome.kind not in FAILED_OUTCOMES
-    assert outcome.value is not None
-    assert "5" in outcome.value
     assert [c.kind for c in outcome.contributions] == ["failed", "used", "missing"]
+    if isinstance(settings, Gate):  # it has nobody to let the answer pass
+        assert (outcome.kind, outcome.value) == (OutcomeKind.WITHHELD, None)
+    else:
+        assert outcome.kind not in FAILED_OUTCOMES
+        assert "5" in (outcome.value or "")
 
 
 @every_method

@@ -11,7 +11,8 @@ from runs.aggregation.normalize import LONGEST_KEY, key, normalized, trimmed
     "text",
     [
         "yes", "Yes", "YES", "Yes.", "yes\u200b", "\ufeffyes", "y\u00ades", "**Yes!**", "“Yes”",
-        "‘yes’,", "- yes", "• yes", "  yes \n", "(yes)", "# Yes", "ｙｅｓ", "yes…", "`yes`", "yes\ud800",
+        "‘yes’,", "- yes", "• yes", "  yes \n", "(yes)", "# Yes", "ｙｅｓ", "yes…", "`yes`",
+        "yes\ud800", "yes\ufe0f",
     ],
 )  # fmt: skip
 def test_marks_case_and_invisible_characters_make_no_other_answer(text):
