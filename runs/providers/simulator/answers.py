@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from runs.providers.simulator.prompts import BLOCKS, PASSES, Question, Reading, read
@@ -15,6 +16,7 @@ LABEL = "[simulated] "
 MOST_DEPTH = 6  # of a JSON answer
 _PIECE = re.compile(r"\s*\S{1,6}|\s+")
 
+COMMON = {"the", "and", "anyth", "somet", "for", "else", "with", "that"}
 SUBJECTS = ("The team", "The report", "This part", "The second check", "A closer look", "The text")
 VERBS = ("points to", "confirms", "leaves open", "rules out", "explains", "depends on")
 OBJECTS = (
@@ -69,13 +71,25 @@ class Mind:
 
     def _ranked(self, choices: Sequence[str], asked_about: str) -> list[str]:
         """Favourite first: what the input speaks of most, then as the prompt leans."""
-        lowered = asked_about.lower()
         leaning = {choice: self._settled.random() for choice in choices}
         return sorted(
             choices,
-            key=lambda choice: (lowered.count(choice.lower()), leaning[choice]),
+            key=lambda choice: (_likeness(choice, asked_about), leaning[choice]),
             reverse=True,
         )
+
+
+@lru_cache(maxsize=4096)
+def _likeness(choice: str, text: str) -> int:
+    """How much of a choice, and of what the prompt says it stands for, is found in the text."""
+    lowered = text.lower()
+    named = choice.lower()
+    meaning = re.search(rf"\b{re.escape(named)}\s*[:=–]\s*([^.;\n]{{3,80}})", lowered)
+    if meaning is None:
+        return len(re.findall(rf"\b{re.escape(named)}\b", lowered))
+    rest = lowered[meaning.end() :]
+    stems = {word[:5] for word in re.findall(r"\w{3,}", meaning.group(1))} - COMMON
+    return sum(stem in rest for stem in stems)
 
 
 def _text(asked: Question, reading: Reading, mind: Mind, tokens: int) -> str:
@@ -87,9 +101,9 @@ def _text(asked: Question, reading: Reading, mind: Mind, tokens: int) -> str:
     if reading.keys:
         return json.dumps(_object(reading, mind, value))
     if value is None:
-        return LABEL + _prose(reading.sentences, mind.rng, tokens)
+        return LABEL + _prose(reading, mind.rng, tokens)
     if reading.in_last_line:
-        return f"{LABEL}{_prose(reading.sentences, mind.rng, 30)}\n{reading.lead} {value}".rstrip()
+        return f"{LABEL}{_prose(reading, mind.rng, 30)}\n{reading.lead} {value}".rstrip()
     return value
 
 
@@ -118,20 +132,22 @@ def _merged(parts: Sequence[str], max_tokens: int | None) -> str:
     return " ".join(openings)
 
 
-def _prose(sentences: Sequence[str], rng: random.Random, tokens: int) -> str:
+def _prose(reading: Reading, rng: random.Random, tokens: int) -> str:
     """A few sentences of the input, or invented ones, to about so many tokens."""
+    if len(reading.sentences) > 1:
+        return _extract(reading.sentences, reading.most_sentences or 3, rng)
     wanted = tokens * rng.uniform(0.7, 1.3) * 4.5  # characters
-    places = sorted(rng.sample(range(len(sentences)), min(3, len(sentences))))
-    said: list[str] = []
-    length = 0
-    for place in places:
-        if length < wanted:
-            said.append(sentences[place])
-            length += len(sentences[place])
-    while length < wanted and len(places) < 2:
+    said = list(reading.sentences) or [_sentence(rng)]
+    while sum(map(len, said)) < wanted and len(said) < (reading.most_sentences or tokens):
         said.append(_sentence(rng))
-        length += len(said[-1])
     return " ".join(said)
+
+
+def _extract(sentences: Sequence[str], most: int, rng: random.Random) -> str:
+    """So many sentences in their order; a single one from near the beginning."""
+    among = range(min(len(sentences), 3)) if most == 1 else range(len(sentences))
+    places = sorted(rng.sample(among, min(most, len(among))))
+    return " ".join(sentences[place] for place in places)
 
 
 def _sentence(rng: random.Random) -> str:
@@ -185,4 +201,4 @@ def _scalar(
         return mind.one_of(("true", "false"), "") == "true"
     if kind == "null":
         return None
-    return _value(reading, mind, asked_about) or _prose(reading.sentences, mind.rng, 12)
+    return _value(reading, mind, asked_about) or _prose(reading, mind.rng, 12)

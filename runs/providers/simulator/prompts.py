@@ -36,14 +36,15 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`choices`: an answer is to be one of them. `span`: a number within it. `keys`: of a JSON
-    object. `parts`: texts to merge. `sentences`: of the input, to make text from. `in_last_line`:
-    reasons first, then the value in a line of its own, after `lead`."""
+    object. `parts`: texts to merge. `sentences`: of the input, to make text of, `most_sentences`
+    at most. `in_last_line`: reasons first, then the value in its own line, after `lead`."""
 
     choices: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
     keys: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     sentences: tuple[str, ...] = ()
+    most_sentences: int | None = None
     in_last_line: bool = False
     lead: str = ""
 
@@ -118,6 +119,7 @@ def read(prompt: str, system: str) -> Reading:
         span=None if choices else _span(whole),
         keys=keys,
         sentences=_sentences(prompt),
+        most_sentences=_most_sentences(whole),
         in_last_line=lead is not None or _LAST_LINE.search(whole) is not None,
         lead=lead.group(1) if lead else "",
     )
@@ -130,6 +132,7 @@ _LEAD = re.compile(r"(?i)\b((?:final )?(?:answer|verdict|label|category|decision
 # "one of: a, b or c" · "with exactly one word: a, b" · "Answer yes or no" · "Categories: a, b"
 _INTRODUCTIONS = (
     re.compile(r"(?i)\b(?:one of|choose from|pick from|choose between|exactly one|one word)\b"),
+    re.compile(r"(?i)\b(?:classify|label|judge|mark)\b[^.\n:]{0,60}?\bas\b"),
     re.compile(
         r"(?i)\b(?:categories|labels|options|choices|classes|verdicts)\b(?= (?:are|is)\b|:)"
     ),
@@ -200,34 +203,40 @@ def _span(text: str) -> tuple[int, int] | None:
     return (1, 99) if _NUMBER.search(text) else None
 
 
-_MERGES = re.compile(
-    r"(?i)\bparts? below\b|\bwrite one text\b|\b(?:merge|combine) (?:the|these|all)\b"
-)
+_MERGES = re.compile(r"(?i)\bparts? below\b|\beach part\b|\b(?:merge|combine) (?:the|these|all)\b")
+_TAGGED = re.compile(r"(?s)<((?:part|answer|section|text)[\w-]*)\b[^>]*>\n?(.*?)</\1>")
 _FENCED = (
-    re.compile(r"(?s)<(part|answer|section|document|text|untrusted)\b[^>]*>\n?(.*?)</\1>"),
     re.compile(r"(?s)(```+|~~~+|\"\"\")[^\n]*\n(.*?)\n?\1"),
-    re.compile(r"(?s)(?:^|\n)[ \t]*([-=#\[<*]{2,})[^\n]*\n(.+?)(?=\n[ \t]*\1|\Z)"),
+    re.compile(r"(?s)(?:^|\n)[ \t]*([-=#\[*]{2,})[^\n]*\n(.+?)(?=\n[ \t]*\1|\Z)"),
 )
 
 
 def _parts(prompt: str) -> tuple[str, ...]:
-    if not _MERGES.search(prompt):
-        return ()
-    for fence in _FENCED:
+    fences = (_TAGGED, *_FENCED) if _MERGES.search(prompt) else (_TAGGED,)
+    for fence in fences:
         parts = tuple(part.strip() for _, part in fence.findall(prompt) if part.strip())
         if len(parts) >= 2:
             return parts
     return ()
 
 
-_SENTENCE = re.compile(r"[^.!?\n]{20,600}[.!?](?=\s|$)")
+_SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?!\s|$)){20,600}[.!?](?=\s|$)")
+_HEADING = re.compile(r"^[A-Z]\w+: ")
+_COUNT = re.compile(r"(?i)\b(one|two|three|1|2|3) (?:short )?sentences?\b")
+_COUNTS = {"one": 1, "two": 2, "three": 3, "1": 1, "2": 2, "3": 3}
 _ORDER = re.compile(
     r"(?i)^\W*(?:you are|your task|please|summari[sz]e|classify|answer|reply|write|give|read"
-    r"|extract|respond|list|decide|describe|explain|do not|return|the following|below)\b"
+    r"|extract|respond|list|decide|describe|explain|do not|return|the following|below"
+    r"|in (?:one|two|three))\b"
 )
 
 
 def _sentences(prompt: str) -> tuple[str, ...]:
     """Sentences of the input that are no instructions to the model."""
-    found = (sentence.strip() for sentence in _SENTENCE.findall(prompt))
+    found = (_HEADING.sub("", sentence.strip()) for sentence in _SENTENCE.findall(prompt))
     return tuple(sentence for sentence in found if not _ORDER.match(sentence))[:60]
+
+
+def _most_sentences(text: str) -> int | None:
+    found = _COUNT.search(text)
+    return _COUNTS[found.group(1).lower()] if found else None

@@ -1,0 +1,49 @@
+"""Text from outside, made fit to store and show."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runs.providers.texts import MOST_SHOWN, Pieces, clean, shortened
+
+any_text = st.text(st.characters(), max_size=60)  # with halves of surrogate pairs
+
+
+@given(any_text)
+def test_clean_text_can_be_stored(text: str) -> None:
+    cleaned = clean(text)
+    assert "\x00" not in cleaned
+    cleaned.encode()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")))
+def test_sound_text_is_left_as_it_is(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.lists(any_text, max_size=6))
+def test_pieces_together_are_the_text(texts: list[str]) -> None:
+    pieces = Pieces()
+    shown = [pieces.add(text) for text in texts]
+    shown.append(pieces.end())
+    assert "".join(shown) == pieces.text
+    pieces.text.encode()
+
+
+def test_a_pair_cut_between_two_pieces_is_mended() -> None:
+    pieces = Pieces()
+    assert [pieces.add("a\ud83d"), pieces.add("\ude00b"), pieces.end()] == ["a", "😀b", ""]
+
+
+@given(st.text(max_size=2000), st.integers(0, 400))
+def test_messages_are_short_lines_without_the_key(text: str, place: int) -> None:
+    key = "sk-canary-5f2c91d07be84a"
+    shown = shortened(text[:place] + key + text[place:], key)
+    assert len(shown) <= MOST_SHOWN
+    assert "sk-canary" not in shown
+    assert "\n" not in shown
+
+
+@pytest.mark.parametrize("key", ["", "ab"])
+def test_what_is_no_key_blots_nothing_out(key: str) -> None:
+    assert shortened("abab", key) == "abab"
