@@ -29,7 +29,9 @@ class PromptRow:
     template: str
     system: str
     text: str
+    json_schema: str
     has_system: bool
+    has_schema: bool
 
     @property
     def number(self) -> int:
@@ -123,7 +125,10 @@ class ConfigurationForm(forms.Form):
         for number in range(self.prompts):
             names = {key: f"prompts.{number}.{key}" for key in PROMPT_FIELDS}
             has_system = bool(self.value(names["system"]))
-            rows.append(PromptRow(index=number, has_system=has_system, **names))
+            has_schema = bool(self.value(names["json_schema"]))
+            rows.append(
+                PromptRow(index=number, has_system=has_system, has_schema=has_schema, **names)
+            )
         return rows
 
     @property

@@ -195,4 +195,7 @@ PROMPT_FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "template": lambda: OneOfField(label="Template"),
     "system": lambda: AreaField(label="System prompt", rows=2),
     "text": lambda: AreaField(label="Prompt", rows=6, is_code=True),
+    "json_schema": lambda: JsonField(
+        label="JSON schema of its answer", rows=3, help_text="Empty: as “More about the call” says."
+    ),
 }

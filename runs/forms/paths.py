@@ -151,12 +151,13 @@ def template_choice(name: str, version: int | None) -> str:
 def _prompt_spec(values: Mapping[str, Any], number: int) -> dict[str, Any]:
     prompt = {key: values.get(f"prompts.{number}.{key}", "") for key in PROMPT_FIELDS}
     prompt["role"] = prompt["role"] or "section"
+    prompt["json_schema"] = prompt["json_schema"] or None
     choice = prompt.pop("template")
     if not choice:
         return prompt
     name, _, version = choice.rpartition("@")
     stored = {"template": name, "version": int(version)} if version.isdigit() and name else {}
-    kept = {key: prompt[key] for key in ("name", "role")}
+    kept = {key: prompt[key] for key in ("name", "role", "json_schema")}
     return {**kept, **(stored or {"template": choice})}
 
 

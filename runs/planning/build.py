@@ -55,7 +55,7 @@ def branch_spec(configuration: Configuration, join: PlannedJoin, index: int) -> 
     if configuration.split.by == "prompts":
         return _task(configuration, join, index)
     prompt = configuration.prompts[0]
-    call = _with_system(call_settings(configuration), prompt)
+    call = _asking(call_settings(configuration), prompt)
     return BranchSpec(index, Role.SECTION, "", join.item + index, prompt.text, call)
 
 
@@ -118,6 +118,7 @@ def _vote(configuration: Configuration, join: PlannedJoin, index: int) -> Branch
         temperature=base.temperature if varied.temperature is None else varied.temperature,
         seed=_seed(base.seed, index),
         system=varied.prompt.system,
+        json_schema=varied.prompt.json_schema or base.json_schema,
     )
     return BranchSpec(index, Role.VOTE, label, join.item, varied.prompt.text, call)
 
@@ -125,12 +126,14 @@ def _vote(configuration: Configuration, join: PlannedJoin, index: int) -> Branch
 def _task(configuration: Configuration, join: PlannedJoin, index: int) -> BranchSpec:
     prompt = configuration.prompts[index]
     role = Role.GUARD if prompt.role == "guard" else Role.SECTION
-    call = _with_system(call_settings(configuration), prompt)
+    call = _asking(call_settings(configuration), prompt)
     return BranchSpec(index, role, _name(prompt, index), join.item, prompt.text, call)
 
 
-def _with_system(call: CallSettings, prompt: Prompt) -> CallSettings:
-    return replace(call, system=prompt.system) if prompt.system else call
+def _asking(call: CallSettings, prompt: Prompt) -> CallSettings:
+    """The call as this prompt makes it."""
+    schema = prompt.json_schema or call.json_schema
+    return replace(call, system=prompt.system, json_schema=schema)
 
 
 def _seed(seed: int | None, index: int) -> int | None:

@@ -139,14 +139,15 @@ def quorum(c: Configuration, children: int) -> Iterator[InvalidInput]:
 
 
 def _schema(c: Configuration) -> Iterator[InvalidInput]:
-    schema = c.call.json_schema
-    if schema is None:
-        return
-    try:
-        validator_for(schema).check_schema(schema)
-    except SchemaError as error:
-        place = "".join(f" at {step}" for step in list(error.path)[:1])
-        yield InvalidInput(f"is no JSON schema{place}: {error.message[:200]}", "call.json_schema")
+    schemas = {f"prompts.{n}.json_schema": p.json_schema for n, p in enumerate(c.prompts)}
+    for field, schema in {"call.json_schema": c.call.json_schema, **schemas}.items():
+        if schema is None:
+            continue
+        try:
+            validator_for(schema).check_schema(schema)
+        except SchemaError as error:
+            place = "".join(f" at {step}" for step in list(error.path)[:1])
+            yield InvalidInput(f"is no JSON schema{place}: {error.message[:200]}", field)
 
 
 def _provider(provider: Provider | None) -> Iterator[InvalidInput]:

@@ -25,6 +25,7 @@ ProviderKind = Literal["openai_compatible", "local", "simulated"]
 
 ConnectionName = Annotated[str, characters(1, 80)]
 ModelName = Annotated[str, characters(1, 120)]
+StopText = Annotated[str, Field(min_length=1, max_length=200)]  # blanks may be meant
 FilePath = Annotated[str, characters(1, 4096)]
 Temperature = Annotated[float, number(0, 2)]
 
@@ -76,7 +77,7 @@ class Votes(Shape):
 
 class Prompt(Shape):
     """A text, or a stored template by name; `version` None is its newest. A frozen run has both:
-    the text is what is sent. `system` is sent as it stands."""
+    the text is what is sent. `system` is sent as it stands. `json_schema` None: the call's."""
 
     name: Annotated[str, characters(0, 120)] = ""
     text: Annotated[str, characters(0, 200_000)] = ""
@@ -84,6 +85,7 @@ class Prompt(Shape):
     role: PromptRole = "section"
     template: Annotated[str, characters(0, 120)] = ""
     version: Annotated[int, whole(1, 1_000_000)] | None = None
+    json_schema: dict[str, Any] | None = None
 
 
 class Call(Shape):
@@ -95,7 +97,7 @@ class Call(Shape):
     temperature: Temperature | None = None
     top_p: Annotated[float, number(0.001, 1)] | None = None
     seed: Annotated[int, whole(0, 2**31 - 1)] | None = None
-    stop: Annotated[tuple[Annotated[str, characters(1, 200)], ...], Field(max_length=16)] = ()
+    stop: Annotated[tuple[StopText, ...], Field(max_length=16)] = ()
     json_schema: dict[str, Any] | None = None
     accept_cut: bool = False
 
