@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor
 from typing import Any
 
 from runs.presenters import figures
 from runs.presenters.run_rows import Segment, parse_trail
 
-STEPS = (1.0, 2.0, 5.0, 10.0)
+SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
+STEPS = (
+    *(100, 200, 500),
+    *(n * SECOND for n in (1, 2, 5, 10, 20, 30)),
+    *(n * MINUTE for n in (1, 2, 5, 10, 20, 30)),
+    *(n * HOUR for n in (1, 2, 4, 12, 24)),
+)
 SAMPLES = 240
 
 
@@ -23,7 +29,7 @@ class Axis:
     """`end` in ms; ticks lie inside."""
 
     end: float
-    step: float
+    step: int
     ticks: tuple[Tick, ...]
 
 
@@ -39,18 +45,18 @@ def axis_for(span_ms: float, is_open: bool) -> Axis:
     return Axis(end, step, tuple(tick for tick in labels if tick.at < 97))
 
 
-def _step(span: float) -> float:
-    rough = span / 4
-    power = 10.0 ** floor(log10(rough))
-    return next(power * step for step in STEPS if power * step >= rough * 0.999)
+def _step(span: float) -> int:
+    return next((step for step in STEPS if step * 5 >= span), STEPS[-1])
 
 
 def _label(ms: float, step: float) -> str:
-    if step < 1000:
-        return f"{ms / 1000:.1f} s"
-    if step < 60_000:
-        return f"{ms / 1000:.0f} s"
-    return figures.duration(ms)
+    if step < SECOND:
+        return f"{ms / SECOND:.1f} s"
+    if step >= HOUR:
+        return f"{ms / HOUR:.0f} h"
+    if step >= MINUTE and ms < HOUR:
+        return f"{ms / MINUTE:.0f} min"
+    return f"{ms / SECOND:.0f} s" if ms < MINUTE else figures.duration(ms)
 
 
 def place(segment: Segment, end: float) -> str:

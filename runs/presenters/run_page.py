@@ -120,7 +120,7 @@ def figures_of(run: Run) -> dict[str, Any]:
         "reserved_usd": run.reserved_usd,
         "budget_usd": run.budget_usd,
         "elapsed_ms": elapsed,
-        "ended_ms": elapsed if run.ended_at else None,
+        "ended_ms": (elapsed or 0) if run.ended_at else None,
         "by_status": queries.counts(run),
         "heard": queries.heard(run),
         "tally": queries.tally(run) if run.method == "majority" else {},

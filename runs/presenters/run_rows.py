@@ -5,7 +5,7 @@ f before the first token, s streaming, d done, j done by a join's own call, x fa
 p spared, c cancelled.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
     """The phases of a branch up to `now`, in order."""
     tries = parse_trail(branch["trail"])
     start = branch["ready"] if branch["ready"] is not None else 0
-    held = float(branch["held"])
+    held = max(branch["held"] - _after_throttling(tries, branch["sent"]), 0.0)
     found: list[Segment] = []
     cursor, is_throttled = float(start), False
     for earlier in tries:
@@ -78,13 +78,19 @@ def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
     return [(kind, a, b) for kind, a, b in found if b > a]
 
 
+def _after_throttling(tries: Sequence[Try], sent: float | None) -> float:
+    """Of the time held, what followed a 429: drawn there, and not again before a first try."""
+    pairs = zip(tries, [*(one.sent for one in tries[1:]), sent or 0], strict=False)
+    return sum(max(b - one.ended, 0) for one, b in pairs if one.status == "throttled")
+
+
 def _wait(found: list[Segment], a: float, b: float, held: float, is_throttled: bool) -> float:
     """A wait from a to b; returns what is left of the held time. The limiter's part comes last."""
     if b <= a:
         return held
     if is_throttled:
         found.append(("t", a, b))
-        return max(held - (b - a), 0)
+        return held
     part = min(held, b - a)
     found.append(("w", a, b - part))
     found.append(("t", b - part, b))

@@ -1,5 +1,7 @@
 """A run's page, its parts for htmx, and its files. Reads only; acts on a run are in run_actions."""
 
+from uuid import uuid4
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -35,6 +37,7 @@ def page(request: HttpRequest, run_id: int) -> HttpResponse:
         "panel": run_page.panel(run),
         "snapshot": run_page.snapshot(run),
         "view": "table" if request.GET.get("view") == "table" else "bars",
+        "again_key": uuid4().hex,  # a button pressed twice launches once
         "nav": "runs",
     }
     return render(request, "runs/run.html", context)

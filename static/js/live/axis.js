@@ -4,12 +4,18 @@
 import { parseTrail } from "./look.js";
 import { duration } from "./text.js";
 
-const STEPS = [1, 2, 5, 10];
+const [SECOND, MINUTE, HOUR] = [1000, 60000, 3600000];
+const STEPS = [
+  100, 200, 500,
+  ...[1, 2, 5, 10, 20, 30].map((n) => n * SECOND),
+  ...[1, 2, 5, 10, 20, 30].map((n) => n * MINUTE),
+  ...[1, 2, 4, 12, 24].map((n) => n * HOUR),
+];
 export const SAMPLES = 240;
 
 export function axisFor(spanMs, isOpen) {
   const span = Math.max(spanMs, 500);
-  const step = stepFor(span);
+  const step = STEPS.find((one) => one * 5 >= span) ?? STEPS.at(-1);
   const end = isOpen ? (Math.floor(span / step) + 1) * step : span * 1.02;
   const ticks = [];
   for (let n = 1; n <= Math.floor(end / step + 1e-9); n += 1) {
@@ -19,16 +25,11 @@ export function axisFor(spanMs, isOpen) {
   return { end, step, ticks };
 }
 
-function stepFor(span) {
-  const rough = span / 4;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  return power * STEPS.find((step) => power * step >= rough * 0.999);
-}
-
 function label(ms, step) {
-  if (step < 1000) return `${(ms / 1000).toFixed(1)} s`;
-  if (step < 60000) return `${(ms / 1000).toFixed(0)} s`;
-  return duration(ms);
+  if (step < SECOND) return `${(ms / SECOND).toFixed(1)} s`;
+  if (step >= HOUR) return `${(ms / HOUR).toFixed(0)} h`;
+  if (step >= MINUTE && ms < HOUR) return `${(ms / MINUTE).toFixed(0)} min`;
+  return ms < MINUTE ? `${(ms / SECOND).toFixed(0)} s` : duration(ms);
 }
 
 export function inFlightSamples(branches, now, end) {

@@ -26,10 +26,11 @@ export function parseTrail(trail) {
 
 export function segments(branch, now) {
   const found = [];
-  let held = branch.held ?? 0;
+  const tries = parseTrail(branch.trail);
+  let held = Math.max((branch.held ?? 0) - afterThrottling(tries, branch.sent), 0);
   let cursor = branch.ready ?? 0;
   let isThrottled = false;
-  for (const earlier of parseTrail(branch.trail)) {
+  for (const earlier of tries) {
     held = wait(found, cursor, earlier.sent, held, isThrottled);
     failedTry(found, earlier);
     cursor = earlier.ended;
@@ -39,11 +40,19 @@ export function segments(branch, now) {
   return found.filter(([, a, b]) => b > a);
 }
 
+// Of the time held, what followed a 429: drawn there, and not again before a first try.
+function afterThrottling(tries, sent) {
+  return tries.reduce((sum, { status, ended }, n) => {
+    const next = n + 1 < tries.length ? tries[n + 1].sent : sent ?? 0;
+    return status === "throttled" ? sum + Math.max(next - ended, 0) : sum;
+  }, 0);
+}
+
 function wait(found, a, b, held, isThrottled) {
   if (b <= a) return held;
   if (isThrottled) {
     found.push(["t", a, b]);
-    return Math.max(held - (b - a), 0);
+    return held;
   }
   const part = Math.min(held, b - a);
   found.push(["w", a, b - part], ["t", b - part, b]);

@@ -41,8 +41,12 @@ export function plural(number, one, many = `${one}s`) {
 
 const two = (number) => String(number).padStart(2, "0");
 const fixed = (number, places) => number.toFixed(places);
-const grouped = (number, places) =>
-  number.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+// Not toLocaleString: it rounds the shortest decimal, toFixed the number itself, as Python does.
+function grouped(number, places) {
+  const [whole, rest] = number.toFixed(places).split(".");
+  const commas = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return rest ? `${commas}.${rest}` : commas;
+}
 
 export function escape(text) {
   return String(text).replace(/[&<>"']/g, (sign) => ESCAPES[sign]);

@@ -24,10 +24,15 @@ export class Timeline {
     this.begin();
   }
 
-  begin() {
+  // The server's lines stay until there is a state to draw.
+  takeOver() {
+    this.isOurs = true;
     this.list.replaceChildren();
     this.list.dataset.windowed = "";
     this.section.querySelector("[data-pager]")?.remove();
+  }
+
+  begin() {
     this.box.addEventListener("scroll", () => this.redraw(), { passive: true });
     new ResizeObserver(() => this.redraw()).observe(this.box);
     this.box.addEventListener("keydown", (event) => this.onKey(event));
@@ -44,6 +49,7 @@ export class Timeline {
 
   // Draw the state as of `now`, ms since the launch.
   draw(branches, now, run) {
+    if (!this.isOurs) this.takeOver();
     this.branches = branches;
     this.now = now;
     this.run = run;
