@@ -8,11 +8,23 @@ from runs.presenters.overview import METHODS, PATTERNS
 from runs.presenters.run_state import Pill, run_pill
 
 
+WHAT = {
+    ("voting", "majority"): "One question asked several times; the majority decides.",
+    ("voting", "merge"): "One question asked several times; a model unites the answers.",
+    ("voting", "concatenate"): "One question asked several times; every answer is kept.",
+    ("sectioning", "majority"): "Many parts asked side by side; the majority decides.",
+    ("sectioning", "merge"): "Many parts read side by side; a model unites what they give.",
+    ("sectioning", "concatenate"): "Many parts read side by side; every answer is kept.",
+    ("sectioning", "gate"): "An answer with checks beside it, released only if they pass.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigurationRow:
     pk: int
     name: str
     kind: str
+    what: str
     is_example: bool
     runs_count: int
     last_run: int | None
@@ -28,6 +40,7 @@ def list_row(row: Configuration) -> ConfigurationRow:
         pk=row.pk,
         name=row.name,
         kind=f"{pattern}, {method}",
+        what=WHAT.get((row.pattern or "", row.method or ""), ""),
         is_example=row.is_example,
         runs_count=row.runs_count,
         last_run=row.last_run,

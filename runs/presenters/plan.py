@@ -3,11 +3,25 @@
 from dataclasses import dataclass
 
 from runs.domain.joins import Gate, Merge
+from runs.planning import build, rendering
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
 from runs.presenters.figures import money, plural, thousands, times
 from runs.presenters.plan_tree import Tree, tree
 from runs.services.launching import Prepared
+
+
+LONGEST_SHOWN = 4_000  # characters of the first call's prompt
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCall:
+    """What branch 0 would send, as far as it is shown."""
+
+    label: str
+    system: str
+    prompt: str
+    is_cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +35,7 @@ class Panel:
     independence: str
     is_simulated: bool
     launch: str
+    first: FirstCall
 
 
 def plan_panel(ready: Prepared) -> Panel:
@@ -35,7 +50,20 @@ def plan_panel(ready: Prepared) -> Panel:
         is_independent=not ready.warnings,
         independence=_independence(configuration),
         is_simulated=ready.connections.is_simulated,
+        first=_first_call(ready),
         launch=f"Launch {plural(figures.total_calls, 'call')}",
+    )
+
+
+def _first_call(ready: Prepared) -> FirstCall:
+    branch = build.branch_spec(ready.configuration, ready.plan.joins[0], 0)
+    item = ready.items[branch.item]
+    prompt = rendering.render(branch.prompt, item.fields)
+    return FirstCall(
+        label=branch.label or item.label,
+        system=branch.call.system,
+        prompt=prompt[:LONGEST_SHOWN],
+        is_cut=len(prompt) > LONGEST_SHOWN,
     )
 
 

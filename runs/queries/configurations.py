@@ -11,7 +11,8 @@ def configurations_of(owner: User) -> QuerySet[Configuration]:
     """Each with `runs_count`, `last_run` (id), `last_status`, `last_outcome` and its `spec`."""
     last = Run.objects.filter(configuration=OuterRef("pk")).order_by("-pk")
     newest = Revision.objects.filter(configuration=OuterRef("pk")).order_by("-number")
-    return Configuration.objects.filter(owner=owner, archived_at=None).annotate(
+    rows = Configuration.objects.filter(owner=owner, archived_at=None).order_by("-changed_at")
+    return rows.annotate(
         runs_count=Count("runs"),
         last_run=Subquery(last.values("pk")[:1]),
         last_status=Subquery(last.values("status")[:1]),

@@ -11,7 +11,7 @@ PAGE = 25
 
 def datasets_of(owner: User) -> QuerySet[Dataset]:
     """Each with `size`, the number of its items."""
-    return Dataset.objects.filter(owner=owner).annotate(size=Count("items"))
+    return Dataset.objects.filter(owner=owner).annotate(size=Count("items")).order_by("-pk")
 
 
 def dataset(owner: User, dataset_id: int) -> Dataset:

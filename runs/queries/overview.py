@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 
 from runs.models import Configuration, Run
 from runs.queries import run_list
+from runs.queries.configurations import configurations_of
 
 RECENT = 8
 
@@ -34,5 +35,4 @@ def overview(owner: User) -> Overview:
 
 def examples(owner: User) -> list[Configuration]:
     """The seeded configurations that a first visit can start from."""
-    rows = Configuration.objects.filter(owner=owner, is_example=True, archived_at=None)
-    return list(rows.order_by("created_at"))
+    return list(configurations_of(owner).filter(is_example=True))

@@ -17,6 +17,7 @@ def templates_of(owner: User, *, with_archived: bool = False) -> QuerySet[Templa
         newest_text=Subquery(newest.values("text")[:1]),
         newest_variables=Subquery(newest.values("variables")[:1]),
     )
+    rows = rows.order_by("archived_at", "name")
     return rows if with_archived else rows.filter(archived_at=None)
 
 

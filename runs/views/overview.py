@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from runs.presenters.configuration_list import list_row
 from runs.presenters.overview import card, row
 from runs.queries import overview as queries
 
@@ -26,5 +27,5 @@ def overview(request: HttpRequest) -> HttpResponse:
     if request.htmx:
         return render(request, "runs/_overview.html", context)
     if not found.runs_count:
-        context["examples"] = queries.examples(request.user)
+        context["examples"] = [list_row(row) for row in queries.examples(request.user)]
     return render(request, "runs/overview.html", context)
