@@ -77,7 +77,7 @@ class PlannedJoin:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`joins` in index order, parents first; `items` in index order. Branches follow from
-    `planning.branches`: child i of a join is computed, never stored ahead."""
+    `planning.build`: child i of a join is computed, never stored ahead."""
 
     items: tuple[Item, ...]
     joins: tuple[PlannedJoin, ...]

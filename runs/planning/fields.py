@@ -34,6 +34,17 @@ def characters(least: int, most: int) -> WrapValidator:
     return WrapValidator(check)
 
 
+def marks(least: int, most: int) -> WrapValidator:
+    """Text of `least` to `most` characters, where blanks may be all that is meant."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> str:
+        if not isinstance(value, str) or not least <= len(value) <= most:
+            raise _refusal(f"must be text of {least:,} to {most:,} characters")
+        return str(handler(value))
+
+    return WrapValidator(check)
+
+
 def _bounded(allowed: str, least: float, most: float) -> WrapValidator:
     def check(value: Any, handler: ValidatorFunctionWrapHandler) -> float:
         if isinstance(value, bool):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from runs.domain.joins import Concatenate, Gate, JoinSettings, Majority, Merge, Reader
 from runs.domain.policies import OnFailure
-from runs.planning.fields import characters, number, whole
+from runs.planning.fields import characters, marks, number, whole
 
 MOST_CHILDREN = 100_000  # of a run
 MOST_INPUT = 5_000_000  # characters of text
@@ -25,7 +25,7 @@ ProviderKind = Literal["openai_compatible", "local", "simulated"]
 
 ConnectionName = Annotated[str, characters(1, 80)]
 ModelName = Annotated[str, characters(1, 120)]
-StopText = Annotated[str, Field(min_length=1, max_length=200)]  # blanks may be meant
+StopText = Annotated[str, marks(1, 200)]
 FilePath = Annotated[str, characters(1, 4096)]
 Temperature = Annotated[float, number(0, 2)]
 

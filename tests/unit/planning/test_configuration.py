@@ -25,7 +25,7 @@ def changed(spec: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     target = copy
     for group in groups:
         target = target[int(group)] if group.isdigit() else target.setdefault(group, {})
-    target[last] = value
+    target[int(last) if isinstance(target, list) else last] = value
     return copy
 
 
@@ -73,6 +73,8 @@ def test_dumping_and_parsing_gives_the_same_configuration(spec: dict[str, Any]) 
         ("call.connection", "x" * 81, "at most 80 characters"),
         ("call.accept_cut", "perhaps", "true or false"),
         ("call.stop", "END", "must be a list"),
+        ("call.stop.0", "", "must be text of 1 to 200 characters"),
+        ("call.stop.0", "x" * 201, "must be text of 1 to 200 characters"),
         ("limits.tries", 11, "from 1 to 10"),
         ("limits.deadline_s", 0, "from 1 to 3,600"),
         ("limits.cost_usd", 0, "from 1e-06 to 1e+06"),
@@ -105,7 +107,7 @@ def test_dumping_and_parsing_gives_the_same_configuration(spec: dict[str, Any]) 
 def test_a_refusal_names_the_field_and_says_what_is_allowed(
     path: str, value: object, said: str | None
 ) -> None:
-    found = errors_of(changed(voting(), path, value))
+    found = errors_of(changed(voting(call={**CALL, "stop": ["\n"]}), path, value))
     if said is not None:
         assert said in found[path]
     assert all(field == path or field.startswith(f"{path}.") for field in found)
