@@ -167,7 +167,9 @@ class EngineLoop:
                 log.exception("the sweep failed and is tried again")
             self._sweep_now.clear()
             try:
-                await asyncio.wait_for(self._sweep_now.wait(), self._settings.sweep_s)
+                # Not wait_for: on 3.11 it swallows a cancel that meets the event, and stop hangs.
+                async with asyncio.timeout(self._settings.sweep_s):
+                    await self._sweep_now.wait()
             except TimeoutError:
                 continue
 
