@@ -21,11 +21,14 @@ MAY_BE_EMPTY = {
     "provider.calls_per_minute",
 }
 INLINE = ("documents", "rows")
+_EMPTY_READER = {"pattern": "", "choices": [], "field": ""}
 
 
 def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What the editor shows for `spec`, by the name of its field; defaults where it is silent."""
-    join = spec.get("join") or {}
+    join = dict(spec.get("join") or {})
+    if "reader" in join:  # what a reader given leaves out is not what a method's own reader has
+        join["reader"] = {**_EMPTY_READER, **join["reader"]}
     values = _defaults() | {"name": spec.get("name"), "pattern": spec.get("pattern")}
     values["join.method"] = join.get("method")
     values |= _paths(join, str(join.get("method")))

@@ -24,6 +24,16 @@ document.addEventListener("click", (event) => {
   control?.focus({ preventScroll: true });
 });
 
+// The panel is fetched anew as one types; what was opened in it stays open.
+let isFirstCallOpen = false;
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.(".first-call")) isFirstCallOpen = event.target.open;
+}, true);
+document.addEventListener("htmx:afterSwap", () => {
+  const details = document.querySelector(".first-call");
+  if (details && isFirstCallOpen) details.open = true;
+});
+
 // One launch a click: the button rests until the page has gone.
 form?.addEventListener("submit", (event) => {
   const button = event.submitter;
