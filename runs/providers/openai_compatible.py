@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
 
 import httpx
 
@@ -112,16 +112,19 @@ class OpenAICompatible:
 
     @asynccontextmanager
     async def _open(
-        self, method: str, path: str, limits: CallLimits, **sent: Any
+        self,
+        method: str,
+        path: str,
+        limits: CallLimits,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        content: bytes | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """The reply's head, its body unread. Closed in every case, also when cancelled."""
-        timeout = httpx.Timeout(None, connect=limits.connect_s, read=limits.idle_s)
         client = http.shared(self._reach, reuse=self._reuse)
         with http.as_call_errors(limits):
-            url = self._url(path)
-            headers = {**self._authorization(), **sent.pop("headers", {})}
-            request = client.build_request(method, url, headers=headers, timeout=timeout, **sent)
-            response = await client.send(request, stream=True)
+            sent = {**self._authorization(), **headers}
+            response = await client.open(method, self._url(path), sent, content, limits)
         try:
             yield response
         finally:
