@@ -237,11 +237,7 @@ def _dataset(owner: User, name: str) -> Source:
         documents = tuple(Document(label, fields["document.text"]) for label, fields, _ in rows)
         return Source(Material(documents=documents), gold)
     records = tuple(
-        {
-            key.removeprefix("row."): value
-            for key, value in fields.items()
-            if key.startswith("row.") and key != "row.text"
-        }
+        {key.removeprefix("row."): value for key, value in fields.items() if key.startswith("row.")}
         for _, fields, _ in rows
     )
     return Source(Material(rows=records), gold)
