@@ -90,7 +90,8 @@ def load_yaml(text: str | bytes) -> Configuration:
             f"{MOST_CHARACTERS / 1e6:.0f} MB. Keep large input in files of its own."
         )
     try:
-        written = text.decode("utf-8-sig") if isinstance(text, bytes) else text.lstrip("\ufeff")
+        encoded = text if isinstance(text, bytes) else text.encode()
+        written = encoded.decode("utf-8-sig")
         _refuse_tricks(written)
         data = yaml.load(written, Loader=_PlainLoader)  # noqa: S506 - a subclass of the safe loader
     except UnicodeError:

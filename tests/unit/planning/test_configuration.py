@@ -1,10 +1,12 @@
 """Configurations: what is allowed, and how what is not is said."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runs.domain.errors import InvalidConfiguration
 from runs.domain.joins import Gate, Majority, Reader, ReaderKind
@@ -298,3 +300,39 @@ def test_cells_of_rows_become_text() -> None:
     assert given.rows == (
         {"n": "1", "price": "1.5", "is": "true", "none": "", "list": '["é"]', "text": "x"},
     )
+
+
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+_places = [
+    *(path for group in ("votes", "call", "limits", "split", "on_failure") for path in [group]),
+    *("name", "pattern", "prompts", "prompts.0", "prompts.0.text", "prompts.0.system"),
+    *("join", "join.method", "join.reader", "join.reader.kind", "join.reader.choices"),
+    *("join.reader.pattern", "join.passes", "join.parts", "join.prompt", "join.least_share"),
+    *("votes.samples", "votes.vary", "votes.models", "votes.temperatures", "call.json_schema"),
+    *("call.stop", "call.model", "limits.cost_usd", "provider", "input", "input.rows"),
+]
+
+
+@given(
+    st.sampled_from([sectioning(), voting(), gate()]),
+    st.sampled_from(["concatenate", "majority", "merge", "gate", "other"]),
+    st.lists(st.tuples(st.sampled_from(_places), _anything), max_size=3),
+)
+@settings(max_examples=400)
+def test_no_data_makes_a_crash(
+    spec: dict[str, Any], method: str, changes: list[tuple[str, object]]
+) -> None:
+    join = {"method": method, "reader": {"kind": "choice", "choices": ["pass", "block"]}}
+    spec = json.loads(json.dumps({**spec, "join": join}))
+    for path, value in changes:
+        with contextlib.suppress(TypeError, AttributeError, ValueError, LookupError):
+            spec = changed(spec, path, value)
+    try:
+        configuration = parse(spec)
+    except InvalidConfiguration:
+        return
+    assert parse(dump(configuration)) == configuration

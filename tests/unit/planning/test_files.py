@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runs.domain.errors import InvalidConfiguration
 from runs.planning.configuration import parse
@@ -113,10 +114,26 @@ def test_every_pattern_goes_to_a_file_and_back(spec: dict[str, Any]) -> None:
 
 
 def test_a_large_file_is_read_in_seconds() -> None:
-    text = FILE + "input:\n  rows:\n" + "    - {question: What is it?, gold: 12}\n" * 20_000
+    text = FILE + "input:\n  rows:\n" + "    - {question: What is it, gold: 12}\n" * 20_000
     start = time.process_time()
     given = load_yaml(text).input
     assert time.process_time() - start < 10
     assert given is not None
     assert given.rows is not None
     assert len(given.rows) == 20_000
+
+
+@given(
+    st.lists(
+        st.sampled_from([*FILE.splitlines(keepends=True), "  ", "- ", "a: ", "|\n", "{", "]", "'"])
+        | st.text(max_size=4),
+        max_size=14,
+    )
+)
+@settings(max_examples=300)
+def test_no_text_makes_a_crash(pieces: list[str]) -> None:
+    try:
+        configuration = load_yaml("".join(pieces))
+    except InvalidConfiguration:
+        return
+    assert load_yaml(dump_yaml(configuration)) == configuration

@@ -327,3 +327,17 @@ def test_input_in_a_configuration_becomes_material() -> None:
 def test_nothing_that_no_database_takes_is_kept() -> None:
     (item,) = items_from(by("document"), Material(text="a\x00b\ud800c"))
     assert item.fields["input"] == "ab?c"
+
+
+@given(
+    st.sampled_from(["a.txt", "a.csv", "a.jsonl", "a.md", "a.tsv", "a"]),
+    st.binary(max_size=60) | st.text("ab,;\"'\n\r\t{}:[]1 -", max_size=60).map(str.encode),
+    st.sampled_from(["document", "chunks", "line", "list", "row"]),
+)
+def test_no_file_makes_a_crash(name: str, content: bytes, split: str) -> None:
+    try:
+        items = read(name, content, split)
+    except InvalidInput:
+        return
+    assert items
+    assert all(item.fields["input"].strip() for item in items)
