@@ -7,6 +7,9 @@ semi-private; `tests/acceptance/test_start_stop.py` holds them.
 from daphne.server import Server  # isort: skip  first: it installs Twisted's asyncio reactor
 
 import logging
+import os
+import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -19,6 +22,7 @@ from twisted.internet.defer import Deferred
 from parweb.celery import app as celery_app
 from runs.execution import loop
 from runs.management.engine import loop_settings
+from runs.tasks import execute_run
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +30,7 @@ LOOP_GRACE_S = 2.0
 WORKER_GRACE_S = 2.5
 START_PATIENCE_S = 10.0
 WORKER_THREADS = 4
+NO_RUN = 0
 
 
 class EmbeddedWorker:
@@ -40,10 +45,12 @@ class EmbeddedWorker:
         if not self._ready.wait(START_PATIENCE_S):
             logger.warning("The worker is slow to start; runs begin when it is ready.")
 
-    def ask_to_stop(self) -> None:
-        worker_state.should_stop = 0  # an exit code; the worker looks at it every two seconds
-
-    def join(self) -> None:
+    def stop(self) -> None:
+        worker_state.should_stop = 0  # an exit code; the worker looks at it between messages
+        for _ in range(
+            2
+        ):  # one, so that it looks now; one, since it waits once more on its way out
+            execute_run.delay(NO_RUN)
         self._thread.join(WORKER_GRACE_S)
         worker_state.should_stop = None
 
@@ -66,37 +73,47 @@ class ServingProcess:
         self.host = host
         self.port = port
         self.worker = EmbeddedWorker() if executes else None
+        self._is_ending = False
+
+    def handle_signals(self) -> None:
+        """From now on SIGINT and SIGTERM end the process with exit code 0, a second one at once."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
 
     def run(self, on_ready: Callable[[int], None]) -> bool:
-        """Serve until SIGINT or SIGTERM; `on_ready` gets the port. False if it never listened."""
+        """Serve until a signal ends it; `on_ready` gets the port. False if it never listened."""
         server: Server = Server(
             application=get_default_application(),
             endpoints=[_endpoint(self.host, self.port)],
             server_name="parweb",
+            signal_handlers=False,
             websocket_timeout=-1,
-            ready_callable=lambda: self._ready(server, on_ready),
         )
         if self.worker:
             loop.start(loop_settings())
             self.worker.start()
+        reactor.callWhenRunning(lambda: on_ready(server.listening_addresses[0][1]))
         # Zope's interfaces declare methods without `self`, which mypy takes at their word.
         reactor.addSystemEventTrigger("before", "shutdown", self._stop)  # type: ignore[arg-type]
         server.run()
         return bool(server.listening_addresses)
 
-    def _ready(self, server: Server, on_ready: Callable[[int], None]) -> None:
-        if server.listening_addresses:
-            on_ready(server.listening_addresses[0][1])
+    def _on_signal(self, *_: object) -> None:
+        if self._is_ending:
+            os._exit(0)  # asked twice: without goodbyes, as after a crash
+        self._is_ending = True
+        if not reactor.running:
+            sys.exit(0)
+        reactor.callFromThread(reactor.stop)
 
     def _stop(self) -> Deferred[None] | None:
         """Off the reactor's thread: what ends its work may still have news for the browsers."""
-        return threads.deferToThread(self._stop_work) if self.worker else None
+        return threads.deferToThread(self._stop_work, self.worker) if self.worker else None
 
-    def _stop_work(self) -> None:
-        if self.worker:
-            self.worker.ask_to_stop()
-            loop.stop(LOOP_GRACE_S)
-            self.worker.join()
+    @staticmethod
+    def _stop_work(worker: EmbeddedWorker) -> None:
+        worker.stop()
+        loop.stop(LOOP_GRACE_S)
 
 
 def _endpoint(host: str, port: int) -> str:

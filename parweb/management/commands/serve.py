@@ -37,32 +37,35 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        host, port = options["host"], options["port"]
+        process = ServingProcess(options["host"], options["port"], executes=not settings.IS_CLUSTER)
+        process.handle_signals()
         if settings.IS_CLUSTER:
-            self._serve(None, host, port)
+            self._serve(process, None)
             return
         try:
             with DataLock(settings.PARWEB_DATA) as lock:
-                self._serve(lock, host, port)
+                self._serve(process, lock)
         except DataInUse as error:
             raise CommandError(str(error), returncode=CANNOT_START) from error
 
-    def _serve(self, lock: DataLock | None, host: str, port: int) -> None:
-        refuse_taken(host, port)
+    def _serve(self, process: ServingProcess, lock: DataLock | None) -> None:
+        refuse_taken(process.host, process.port)
         migrate()
         call_command("collectstatic", verbosity=0, interactive=False)
         user = ensure_first_user()
 
-        def ready(actual: int) -> None:
-            address = address_of(host, actual)
+        def ready(port: int) -> None:
+            address = address_of(process.host, port)
             self.stdout.write(f"parweb is ready: {sign_in_url(user, address)}")
             if lock:
                 lock.announce(address)
                 self.stdout.write("The link signs in once. Ctrl-C ends parweb.")
             self.stdout.flush()
 
-        if not ServingProcess(host, port, executes=lock is not None).run(ready):
-            raise CommandError(f"Could not listen on {host}:{port}.", returncode=CANNOT_START)
+        if not process.run(ready):
+            raise CommandError(
+                f"Could not listen on {process.host}:{process.port}.", returncode=CANNOT_START
+            )
 
 
 def address_of(host: str, port: int) -> str:

@@ -1,3 +1,5 @@
+"""Rows and a writer for the tests of what viewers are told."""
+
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.models import User

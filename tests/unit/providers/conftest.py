@@ -1,3 +1,5 @@
+"""Clients of the OpenAI-compatible dialect that may reach this machine."""
+
 from collections.abc import AsyncIterator
 
 import pytest
