@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runs.aggregation import registry
 from runs.domain.errors import ParwebError
 from runs.domain.plan import CHILD_ROLES, PlannedJoin, Role
+from runs.domain.policies import FailurePolicy
 from runs.domain.results import Ask, CallKey, Child, ChildState
 from runs.models import Branch, Join, Run
 from runs.planning import build, configuration, rendering
@@ -79,8 +80,9 @@ def _joins_own(run: Run, join: Join, branch: Branch) -> Prompt | None:
         CallKey(Role(call["role"]), call["level"], call["index"]): _child(call, texts)
         for call in lower
     }
+    policy = FailurePolicy(settings.on_failure.policy, settings.on_failure.least)
     wish = registry.aggregate(
-        settings.join, settings.policy, [_child(child, texts) for child in children], so_far
+        settings.join, policy, [_child(child, texts) for child in children], so_far
     )
     wanted = CallKey(Role(branch.role), branch.level, branch.index)
     calls_wanted = wish.calls if isinstance(wish, Ask) else ()

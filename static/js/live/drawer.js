@@ -41,7 +41,7 @@ export class Drawer {
     const { number, opener } = this;
     this.number = null;
     this.opener = null;
-    this.element.hidden = true;
+    this.reveal(false);
     this.element.replaceChildren();
     history.replaceState(history.state, "", location.pathname + location.search);
     this.onPick(null);
@@ -74,11 +74,18 @@ export class Drawer {
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.number : null;
     const scrolled = element.scrollTop;
     element.innerHTML = html;
-    element.hidden = false;
+    this.reveal(true);
     element.scrollTop = scrolled;
     if (focused !== null && focused !== undefined) element.querySelector("button, a")?.focus();
     this.shownText = null;
     if (this.last) this.update(this.last);
+  }
+
+  // Beside the page it takes a column of the frame.
+  reveal(isShown) {
+    this.element.hidden = !isShown;
+    const frame = this.element.parentElement;
+    if (frame.matches(".app")) frame.toggleAttribute("data-drawer", isShown);
   }
 
   // With each change of the page's state.

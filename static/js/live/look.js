@@ -1,7 +1,7 @@
 // A branch's line: state, words and phases. The twin of presenters/run_rows.py: both are tested
 // on branches.json. Times are milliseconds since the launch.
 
-import { duration, plural } from "./text.js";
+import { duration, plural, thousands } from "./text.js";
 
 const FAILED_MARK_MS = 120;
 const JOIN_ROLES = new Set(["merge", "judge"]);
@@ -141,6 +141,6 @@ function failure(branch) {
 function spent(branch) {
   const parts = [];
   if (branch.ended !== null && branch.sent !== null) parts.push(duration(branch.ended - branch.sent));
-  if (branch.output_tokens !== null) parts.push(`${branch.output_tokens.toLocaleString("en-US")} tok`);
+  if (branch.output_tokens !== null) parts.push(`${thousands(branch.output_tokens)} tok`);
   return parts.join(" · ");
 }

@@ -1,11 +1,13 @@
 // The timeline: axis, curve and the lines of the branches in view. Only those are in the page.
 
 import { axisFor, curve, inFlightSamples } from "./axis.js";
-import { look, segments } from "./look.js";
+import { Line } from "./line.js";
 import { ordered } from "./order.js";
+import { thousands } from "./text.js";
 
 const OVERSCAN = 8;
 const CURVE_EVERY_MS = 250;
+const MOST_UNWINDOWED = 40; // longer lists scroll in a box of their own
 
 export class Timeline {
   constructor(section, { reads, parts, urlOf, onOpen }) {
@@ -17,7 +19,7 @@ export class Timeline {
     this.box = section.querySelector("[data-rows]");
     this.list = this.box.querySelector(".rows");
     this.filter = "all";
-    this.lines = new Map(); // branch number → its <li>
+    this.lines = new Map(); // branch number → its line
     this.picked = null;
     this.focused = null;
     this.drawnCurve = 0;
@@ -33,18 +35,30 @@ export class Timeline {
   }
 
   begin() {
-    this.box.addEventListener("scroll", () => this.redraw(), { passive: true });
-    new ResizeObserver(() => this.redraw()).observe(this.box);
+    const soon = () => {
+      this.frame ??= requestAnimationFrame(() => {
+        this.frame = null;
+        this.redraw();
+      });
+    };
+    this.box.addEventListener("scroll", soon, { passive: true });
+    new ResizeObserver(([{ contentRect }]) => {
+      this.viewHeight = contentRect.height;
+      soon();
+    }).observe(this.box);
+    const narrow = matchMedia("(max-width: 720px)");
+    const measure = () => {
+      this.rowHeight = narrow.matches ? 46 : 30;
+      soon();
+    };
+    narrow.addEventListener("change", measure);
+    measure();
     this.box.addEventListener("keydown", (event) => this.onKey(event));
     this.box.addEventListener("focusin", (event) => {
       const line = event.target.closest("[data-number]");
       if (line) this.focused = Number(line.dataset.number);
     });
     this.section.addEventListener("click", (event) => this.onClick(event));
-  }
-
-  get rowHeight() {
-    return matchMedia("(max-width: 720px)").matches ? 46 : 30;
   }
 
   // Draw the state as of `now`, ms since the launch.
@@ -56,6 +70,7 @@ export class Timeline {
     this.isOpen = run.ended_ms === null;
     const lastEnd = this.isOpen ? 0 : branches.reduce((most, row) => Math.max(most, row?.ended ?? 0), 0);
     this.axis = axisFor(this.isOpen ? now : Math.max(lastEnd, now), this.isOpen);
+    this.moment = { now, end: this.axis.end, reads: this.reads };
     this.drawAxis();
     this.drawChips();
     this.redraw();
@@ -107,7 +122,7 @@ export class Timeline {
     }
     this.shown = this.parts && this.filter === "all" ? this.byLevel(shown) : shown;
     for (const chip of this.section.querySelectorAll("[data-filter]")) {
-      put(chip.querySelector("[data-count]"), counts[chip.dataset.filter].toLocaleString("en-US"));
+      put(chip.querySelector("[data-count]"), thousands(counts[chip.dataset.filter]));
     }
   }
 
@@ -123,24 +138,21 @@ export class Timeline {
   redraw() {
     if (!this.shown) return;
     const height = this.rowHeight;
-    this.list.style.height = `${this.shown.length * height}px`;
-    this.box.toggleAttribute("data-many", this.shown.length > 40);
-    const first = Math.max(Math.floor(this.box.scrollTop / height) - OVERSCAN, 0);
-    const last = Math.min(
-      Math.ceil((this.box.scrollTop + this.box.clientHeight) / height) + OVERSCAN, this.shown.length);
-    const wanted = new Set();
-    for (let place = first; place < last; place += 1) {
-      const number = this.shown[place];
-      wanted.add(number);
-      this.drawLine(number, place, height);
-    }
-    const keep = document.activeElement?.closest?.("li");
-    for (const [number, line] of this.lines) {
-      if (wanted.has(number) || line === keep) continue;
-      line.remove();
-      this.lines.delete(number);
-    }
+    const top = this.box.scrollTop; // read before anything is written
+    this.setLength(this.shown.length, height);
+    const view = this.viewHeight ?? MOST_UNWINDOWED * height;
+    const first = Math.max(Math.floor(top / height) - OVERSCAN, 0);
+    const last = Math.min(Math.ceil((top + view) / height) + OVERSCAN, this.shown.length);
+    this.drawLines(this.shown.slice(first, last), first);
     this.drawEmpty();
+  }
+
+  setLength(length, height) {
+    const total = `${length * height}px`;
+    if (total === this.total) return;
+    this.total = total;
+    this.list.style.height = total;
+    this.box.toggleAttribute("data-many", length > MOST_UNWINDOWED);
   }
 
   drawEmpty() {
@@ -150,61 +162,44 @@ export class Timeline {
       this.nothing.textContent = this.filter === "all" ? "No branch has started yet." : "No branch is here now.";
       this.list.append(this.nothing);
       this.list.style.height = "";
+      this.total = null;
     }
   }
 
-  drawLine(number, place, height) {
-    const row = this.branches[number];
-    const line = this.lines.get(number) ?? this.addLine(number);
-    const top = `${place * height}px`;
-    if (line.style.top !== top) line.style.top = top;
-    line.setAttribute("aria-posinset", place + 1);
-    line.setAttribute("aria-setsize", this.shown.length);
-    const isMoving = row.status === "running" || row.status === "pending";
-    if (line.row === row && line.end === this.axis.end && !isMoving) return;
-    line.row = row;
-    line.end = this.axis.end;
-    const seen = look(row, this.now, this.reads);
-    const [link] = line.children;
-    const depth = this.filter === "all" ? this.order?.depths.get(number) : undefined;
-    if (depth === undefined) delete link.dataset.depth;
-    else if (link.dataset.depth !== String(depth)) link.dataset.depth = depth;
-    const [lab, bar, end] = link.children;
-    const label = labelOf(row, seen);
-    const dress = `${seen.icon}|${label}`;
-    if (line.dress !== dress) {
-      line.dress = dress;
-      lab.querySelector("use").setAttribute("href", `#${seen.icon}`);
-      lab.querySelector("svg").setAttribute("aria-label", seen.word);
-      lab.lastElementChild.className = seen.icon === "done" ? "cut" : "cut muted";
-      put(lab.lastElementChild, label);
-      link.dataset.role = row.role;
-    }
-    put(end, seen.note);
-    const marks = segments(row, this.now).map((segment) => mark(segment, this.axis.end)).join("");
-    if (line.marks !== marks) {
-      line.marks = marks;
-      bar.innerHTML = marks;
-    }
+  // Lines stand in the page in the order in which they are seen; one with the focus stays.
+  drawLines(numbers, first) {
+    const wanted = new Set(numbers);
+    const spare = [...this.lines.values()]
+      .filter((line) => !wanted.has(line.number) && line.link !== document.activeElement);
+    for (const line of spare) this.lines.delete(line.number);
+    let before = null;
+    numbers.forEach((number, n) => {
+      const line = this.lines.get(number) ?? this.take(spare.pop(), number);
+      line.stand(first + n, this.rowHeight, this.shown.length);
+      line.draw(this.branches[number], this.depthOf(number), this.moment);
+      const next = before ? before.element.nextSibling : this.list.firstChild;
+      if (line.element !== next) this.list.insertBefore(line.element, next);
+      before = line;
+    });
+    for (const line of spare) line.element.remove();
   }
 
-  addLine(number) {
-    const line = document.createElement("li");
-    line.innerHTML = `<a class="branch" id="row-${number}" href="${this.urlOf(number)}" data-number="${number}">`
-      + '<span class="lab"><svg class="ic" role="img"><use href="#wait"/></svg>'
-      + `<span class="nr num">${number + 1}</span><span class="cut"></span></span>`
-      + '<span class="bar" aria-hidden="true"></span><span class="end num"></span></a>';
-    if (number === this.picked) line.firstChild.setAttribute("aria-current", "true");
+  take(spare, number) {
+    const line = spare ?? new Line(this.urlOf);
+    line.become(number, number === this.picked);
     this.lines.set(number, line);
-    this.list.append(line);
     return line;
+  }
+
+  depthOf(number) {
+    return this.filter === "all" ? this.order?.depths.get(number) : undefined;
   }
 
   // The open branch is marked, and brought into view.
   pick(number) {
-    this.lines.get(this.picked)?.firstChild.removeAttribute("aria-current");
+    this.lines.get(this.picked)?.pick(false);
     this.picked = number;
-    this.lines.get(number)?.firstChild.setAttribute("aria-current", "true");
+    this.lines.get(number)?.pick(true);
     if (number !== null) this.show(number);
   }
 
@@ -227,7 +222,7 @@ export class Timeline {
     const from = Math.max(this.shown.indexOf(this.focused), 0);
     const number = this.shown[Math.min(Math.max(from + step, 0), this.shown.length - 1)];
     this.show(number);
-    this.lines.get(number)?.firstChild.focus({ preventScroll: true });
+    this.lines.get(number)?.link.focus({ preventScroll: true });
     if (this.picked !== null) this.onOpen(number);
   }
 
@@ -248,19 +243,6 @@ const STATES = {
   pending: "waiting", running: "live", succeeded: "done", failed: "failed", cancelled: "done", spared: "done",
 };
 
-function mark([kind, a, b], end) {
-  const left = ((a / end) * 100).toFixed(2);
-  const width = Math.max(((b - a) / end) * 100, 0.12).toFixed(2);
-  return `<i class="seg ${kind}" style="left:${left}%;width:${width}%"${kind === "s" ? " data-live" : ""}></i>`;
-}
-
-function labelOf(row, seen) {
-  if (row.role === "vote") return row.reading || (seen.word === "waiting" ? "" : seen.word);
-  if (row.reading) return row.label ? `${row.label}: ${row.reading}` : row.reading;
-  return row.label || seen.word;
-}
-
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
-
