@@ -148,9 +148,7 @@ def ticket_triage(caller: Caller) -> dict[str, Any]:
         "on_failure": {"policy": "mark_gaps"},
         "votes": {"samples": 9},
         "prompts": [_stored("Ticket team", "Classify")],
-        "call": caller.call(
-            max_tokens=120, temperature=0.9, json_schema=_choice_schema("label", TEAMS)
-        ),
+        "call": caller.call(max_tokens=120, temperature=0.9, json_schema=schema),
         "limits": {"deadline_s": DEADLINE_S},
         "input": {"text": _text("ticket.txt")},
     }
