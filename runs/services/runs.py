@@ -3,6 +3,7 @@
 from django.db import transaction
 
 from runs.domain.errors import Conflict
+from runs.domain.plan import CHILD_ROLES
 from runs.domain.states import ENDED_RUN, BranchStatus, RunStatus
 from runs.models import Branch, Run
 from runs.models.wishes import wish
@@ -44,7 +45,9 @@ def ask_baseline(*, run: Run, sample: int = BASELINE_SAMPLE) -> None:
     """
     if not _is_ended(run):
         raise Conflict("Wait until the run has ended, then measure.")
-    succeeded = Branch.objects.filter(run=run, status=BranchStatus.SUCCEEDED).count()
+    succeeded = Branch.objects.filter(
+        run=run, role__in=CHILD_ROLES, status=BranchStatus.SUCCEEDED
+    ).count()
     if succeeded < BASELINE_SAMPLE:
         raise Conflict(f"A measured baseline needs {BASELINE_SAMPLE} branches that succeeded.")
     _wish(run, baseline={"wanted": min(max(sample, BASELINE_SAMPLE), succeeded)})
