@@ -178,7 +178,7 @@ def _why(attempt: Attempt) -> list[str]:
     if attempt.retry_after_s:
         parts.append(f"Asked to wait {figures.seconds(attempt.retry_after_s)}.")
     if attempt.status == "ok" and attempt.output_tokens is not None:
-        parts.append(f"{figures.thousands(attempt.output_tokens)} tokens.")
+        parts.append(f"{figures.plural(attempt.output_tokens, 'token')}.")
     if attempt.ended_ms is None and attempt.status == "sent":
         return parts
     if not attempt.is_cost_confirmed and attempt.cost_usd:

@@ -12,6 +12,7 @@ from typing import Any
 from runs.presenters import figures
 
 FAILED_MARK_MS = 120.0
+DONE = frozenset("dj")  # drawn however short
 JOIN_ROLES = frozenset({"merge", "judge"})
 # Of each method, the roles whose answers it reads as values.
 READ_ROLES: Mapping[str, frozenset[str]] = {
@@ -75,7 +76,7 @@ def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
         _failed_try(found, earlier)
         cursor, is_throttled = earlier.ended, earlier.status == "throttled"
     _last(found, branch, cursor, held, is_throttled, now)
-    return [(kind, a, b) for kind, a, b in found if b > a]
+    return [(kind, a, b) for kind, a, b in found if b > a or kind in DONE]
 
 
 def _after_throttling(tries: Sequence[Try], sent: float | None) -> float:

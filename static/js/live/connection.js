@@ -7,6 +7,7 @@ const MOST_WAIT_MS = 15000;
 const POLL_MS = 1500;
 const SILENCE_MS = 12000;
 const TRIES_BEFORE_POLLING = 2;
+const OPEN = 1; // of a WebSocket
 
 export class Connection {
   constructor({ socketUrl, stateUrl, position, watched, onMessage, onState }) {
@@ -59,7 +60,7 @@ export class Connection {
   }
 
   send(message) {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
+    if (this.socket?.readyState !== OPEN) return false;
     this.socket.send(JSON.stringify(message));
     return true;
   }

@@ -1,6 +1,7 @@
 // The drawer: one branch in detail, as the server tells it; its text streams in from the socket.
 
 const REFRESH_MS = 700;
+const LEAST_SEEN_PX = 200;
 
 export class Drawer {
   constructor(element, { urlOf, onPick }) {
@@ -34,7 +35,8 @@ export class Drawer {
     if (!isSame) this.onPick(number);
     await this.load();
     if (focus) this.element.querySelector("h2")?.focus();
-    if (!isSame) this.element.scrollIntoView({ block: "nearest" });
+    const { top } = this.element.getBoundingClientRect();
+    if (!isSame && top > innerHeight - LEAST_SEEN_PX) this.element.scrollIntoView({ block: "start" });
   }
 
   close() {

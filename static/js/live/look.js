@@ -37,7 +37,7 @@ export function segments(branch, now) {
     isThrottled = earlier.status === "throttled";
   }
   last(found, branch, cursor, held, isThrottled, now);
-  return found.filter(([, a, b]) => b > a);
+  return found.filter(([kind, a, b]) => b > a || kind === "d" || kind === "j");
 }
 
 // Of the time held, what followed a 429: drawn there, and not again before a first try.
