@@ -104,16 +104,16 @@ class ServingProcess:
         self._is_ending = True
         if not reactor.running:
             sys.exit(0)
-        reactor.callFromThread(reactor.stop)
+        reactor.callFromThread(reactor.stop)  # type: ignore[misc]  # Zope, as above
 
     def _stop(self) -> Deferred[None] | None:
         """Off the reactor's thread: what ends its work may still have news for the browsers."""
-        return threads.deferToThread(self._stop_work, self.worker) if self.worker else None
+        return threads.deferToThread(_stop_work, self.worker) if self.worker else None
 
-    @staticmethod
-    def _stop_work(worker: EmbeddedWorker) -> None:
-        worker.stop()
-        loop.stop(LOOP_GRACE_S)
+
+def _stop_work(worker: EmbeddedWorker) -> None:
+    worker.stop()
+    loop.stop(LOOP_GRACE_S)
 
 
 def _endpoint(host: str, port: int) -> str:

@@ -47,7 +47,7 @@ class CallSettings:
 
 @dataclass(frozen=True, slots=True)
 class BranchSpec:
-    """Everything that makes the call of the child `index` of a join; rendered when its wave opens."""
+    """All that makes the call of the child `index` of a join; rendered when its wave opens."""
 
     index: int
     role: Role

@@ -27,7 +27,9 @@ class Price:
         cached_rate = self.input_per_m if self.cached_per_m is None else self.cached_per_m
         fresh = max(input_tokens - cached_tokens, 0)
         return (
-            fresh * self.input_per_m + cached_tokens * cached_rate + output_tokens * self.output_per_m
+            fresh * self.input_per_m
+            + cached_tokens * cached_rate
+            + output_tokens * self.output_per_m
         ) / 1e6
 
 

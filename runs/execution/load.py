@@ -251,7 +251,7 @@ def _down_spans(run: Run, state: RunState) -> list[tuple[int, int]]:
 
 def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
     """The frozen connection with today's key and limits; one deleted since keeps what is frozen."""
-    row = Connection.objects.filter(id=frozen.get("id")).first()
+    row = Connection.objects.filter(id=frozen.get("id") or 0).first()
     if row is None:
         row = Connection(
             id=frozen.get("id") or 0, name=frozen.get("name", ""), kind=frozen["kind"],

@@ -10,7 +10,7 @@ from runs.providers import local, registry, simulated
 PROBE_S = 20.0
 
 
-def test_connection(  # noqa: PT028  no test: it tests a connection
+def test_connection(
     connection: Connection, private_hosts: tuple[str, ...] = ()
 ) -> tuple[bool, str, list[str]]:
     """Whether the provider answers, a sentence for people, and the models on offer."""

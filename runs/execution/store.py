@@ -170,7 +170,7 @@ def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object)
 
 def _write_run(batch: rows.BatchRows) -> None:
     columns = list(rows.RUN_COLUMNS)
-    values = list(batch.run)
+    values: list[Any] = list(batch.run)
     if batch.is_released:
         columns += ["lease_owner", "lease_until", "cancel_wanted"]
         values += ["", None, False]

@@ -65,7 +65,7 @@ class ConfigurationForm(forms.Form):
         """The same form before anything is said against it."""
         form = ConfigurationForm(self.data)
         form.upload_error = self.upload_error
-        form._errors = ErrorDict()
+        form._errors = ErrorDict()  # type: ignore[attr-defined]  # Django's, not in its stubs
         form.cleaned_data = {}
         return form
 
@@ -116,7 +116,7 @@ class ConfigurationForm(forms.Form):
         for name, errors in self.errors.items():
             field = self[name] if name in self.fields else None
             where = (field.auto_id, str(field.label)) if field else ("", "")
-            entries += [(*where, message) for message in errors]
+            entries += [(*where, str(message)) for message in errors]
         return entries
 
     @property
@@ -148,7 +148,8 @@ class ConfigurationForm(forms.Form):
         return str(self["votes.models"].auto_id)
 
     def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        self.fields[name].offer(choices, str(self.value(name) or ""))
+        field: Any = self.fields[name]  # a choice of ours, which can be offered options late
+        field.offer(choices, str(self.value(name) or ""))
 
 
 def with_prompt(data: QueryDict) -> QueryDict:

@@ -47,7 +47,8 @@ class ConnectionForm(forms.Form):
         initial.pop("api_key", None)
         if stored:
             initial["model_names"] = "\n".join(stored.model_names)
-        super().__init__(*args, initial={"in_flight": 8, **initial}, **kwargs)
+        kwargs["initial"] = {"in_flight": 8, **initial}
+        super().__init__(*args, **kwargs)
         self.label_suffix = ""
         self.has_key = bool(stored and stored.api_key)
         self.fields["api_key"].help_text = (

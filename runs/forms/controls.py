@@ -7,6 +7,7 @@ is kept while another method is looked at.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 
@@ -113,7 +114,7 @@ def _reader(method: str) -> dict[str, Callable[[], forms.Field]]:
     }
 
 
-FIELDS: Mapping[str, Callable[[], forms.Field]] = {
+FIELDS: Mapping[str, Callable[[], Any]] = {
     "name": lambda: NameField(label="Name", max_length=120),
     "pattern": lambda: OneOfField(label="Votes or sections"),
     "join.method": lambda: OneOfField(label="Join"),
@@ -189,7 +190,7 @@ FIELDS: Mapping[str, Callable[[], forms.Field]] = {
     "input.inline": lambda: JsonField(label="Documents or rows", rows=8),
 }
 
-PROMPT_FIELDS: Mapping[str, Callable[[], forms.Field]] = {
+PROMPT_FIELDS: Mapping[str, Callable[[], Any]] = {
     "name": lambda: NameField(label="Name"),
     "role": lambda: OneOfField(label="This prompt", choices=ROLES),
     "template": lambda: OneOfField(label="Template"),

@@ -1,6 +1,7 @@
 """A configuration file, pasted or uploaded."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -14,7 +15,7 @@ MOST_BYTES = 8_000_000
 class ImportForm(forms.Form):
     text = AreaField(label="Paste the file", rows=16, is_code=True)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
 

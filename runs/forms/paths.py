@@ -94,7 +94,8 @@ def _defaults() -> dict[str, Any]:
     for method, settings in JOINS.items():
         values |= _paths(asdict(settings()), method)
     for section in (*SECTIONS, "provider"):
-        fields = GROUPS[section].model_fields.items()
+        shape: Any = GROUPS[section]
+        fields = shape.model_fields.items()
         given = {key: field.get_default() for key, field in fields if not field.is_required()}
         values |= _paths(given, section)
     return values

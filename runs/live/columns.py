@@ -6,6 +6,7 @@ Knows SQL and its two dialects; knows nothing of what the columns mean to a view
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -119,8 +120,9 @@ def _select(
     return sql, values
 
 
-def _quoted(model: type[Model], field: str) -> str:
-    return connection.ops.quote_name(model._meta.get_field(field).column)
+def _quoted(model: type[Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)
+    return connection.ops.quote_name(field.column)
 
 
 def _array(model: type[Model], field: str) -> str:

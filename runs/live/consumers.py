@@ -73,7 +73,7 @@ def _is_number(value: object, below: int) -> bool:
     return type(value) is int and 0 <= value < below
 
 
-class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class RunConsumer(AsyncWebsocketConsumer):
     """Follows one run for its owner."""
 
     # The run's tail listens to the channel layer for all its viewers; a dead layer must not

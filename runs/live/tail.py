@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -118,7 +119,7 @@ class Tail:
         for viewer in list(self.viewers):
             mine = [chunk for chunk in chunks if chunk[0] in viewer.watched]
             if mine and viewer.has_room:
-                await viewer.take(lambda number, mine=mine: wire.text_frame(number, mine))
+                await viewer.take(partial(wire.text_frame, chunks=mine))
 
     # Listening
 

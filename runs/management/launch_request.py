@@ -41,7 +41,7 @@ def read_request(
     """`name`: a stored configuration, or the path of a file; with `file`, what to call it."""
     owner = find_owner(username)
     if file is None and name is not None and _is_file(owner, name):
-        name, file = None, Path(name)
+        file, name = Path(name), None
     if file is not None:
         configuration, row = _from_file(owner, file, name)
         beside = file.parent

@@ -53,9 +53,7 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=64, null=True)
     content_hash = models.CharField(max_length=64, blank=True)
 
-    status = models.CharField(
-        max_length=12, choices=_choices(RunStatus), default=RunStatus.QUEUED
-    )
+    status = models.CharField(max_length=12, choices=_choices(RunStatus), default=RunStatus.QUEUED)
     outcome = models.CharField(max_length=24, blank=True, choices=_choices(OutcomeKind))
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -197,7 +195,8 @@ class Branch(models.Model):
     ended_ms = models.BigIntegerField(null=True)
     backoff_until_ms = models.BigIntegerField(null=True)
     held_ms = models.BigIntegerField(default=0)
-    trail = models.TextField(blank=True)  # earlier attempts: "sent-ended:status" in ms, blank-separated
+    # Earlier attempts, "sent-ended:status" in ms each, separated by blanks.
+    trail = models.TextField(blank=True)
     input_tokens = models.PositiveIntegerField(null=True)
     output_tokens = models.PositiveIntegerField(null=True)
     cost_usd = models.FloatField(null=True)
@@ -310,4 +309,6 @@ class LimiterChange(models.Model):
     reason = models.CharField(max_length=200)
 
     class Meta:
-        indexes = [models.Index(fields=["connection", "model", "at"], name="limiter_change_by_time")]
+        indexes = [
+            models.Index(fields=["connection", "model", "at"], name="limiter_change_by_time")
+        ]

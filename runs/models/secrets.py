@@ -24,7 +24,9 @@ class SecretTextField(models.TextField):
     """Plain text in Python, ciphertext in the database. Text that cannot be read back is empty."""
 
     def get_prep_value(self, value: str | None) -> str:
-        return _fernet(str(settings.PARWEB_KEY_FILE)).encrypt(value.encode()).decode() if value else ""
+        if not value:
+            return ""
+        return _fernet(str(settings.PARWEB_KEY_FILE)).encrypt(value.encode()).decode()
 
     def from_db_value(self, value: str, expression: object, connection: object) -> str:
         if not value:

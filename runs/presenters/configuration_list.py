@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from runs.models import Configuration
 from runs.presenters.overview import METHODS, PATTERNS
 from runs.presenters.run_state import Pill, run_pill
-
 
 WHAT = {
     ("voting", "majority"): "One question asked several times; the majority decides.",
@@ -32,8 +31,8 @@ class ConfigurationRow:
     changed_at: datetime
 
 
-def list_row(row: Configuration) -> ConfigurationRow:
-    """`row` as `queries.configurations_of` annotates it."""
+def list_row(row: Any) -> ConfigurationRow:
+    """`row`: a `Configuration` as `queries.configurations_of` annotates it."""
     pattern = PATTERNS.get(row.pattern or "", row.pattern or "")
     method = METHODS.get(row.method or "", row.method or "")
     return ConfigurationRow(

@@ -10,7 +10,6 @@ from runs.presenters.figures import money, plural, thousands, times
 from runs.presenters.plan_tree import Tree, tree
 from runs.services.launching import Prepared
 
-
 LONGEST_SHOWN = 4_000  # characters of the first call's prompt
 
 

@@ -34,8 +34,8 @@ DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 
 class Client(httpx.AsyncClient):
-    """Also opens a request straight on its transport: what httpx adds around it (cookies, redirects,
-    authentication, hooks) is nothing a provider call wants, and half of its cost."""
+    """Also opens a request straight on its transport: what httpx adds around it (cookies,
+    redirects, authentication, hooks) is nothing a provider call wants, and half of its cost."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
 """Configurations as files and copies: import, export, duplicate, delete."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -12,10 +12,11 @@ from runs.planning import configuration as shapes
 from runs.planning import files
 from runs.queries import configurations as queries
 from runs.services import configurations as services
+from runs.views.requests import Request
 
 
 @require_http_methods(["GET", "POST"])
-def configuration_import(request: HttpRequest) -> HttpResponse:
+def configuration_import(request: Request) -> HttpResponse:
     """Save a file as a configuration; its errors name the field and what is allowed."""
     form = ImportForm(request.POST or None, request.FILES or None)
     if form.is_bound and form.is_valid():
@@ -34,7 +35,7 @@ def configuration_import(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def configuration_export(request: HttpRequest, configuration_id: int) -> HttpResponse:
+def configuration_export(request: Request, configuration_id: int) -> HttpResponse:
     row = queries.configuration(request.user, configuration_id)
     configuration = shapes.parse(queries.newest_revision(row).spec)
     name = slugify(row.name) or "configuration"
@@ -46,7 +47,7 @@ def configuration_export(request: HttpRequest, configuration_id: int) -> HttpRes
 
 
 @require_POST
-def configuration_duplicate(request: HttpRequest, configuration_id: int) -> HttpResponse:
+def configuration_duplicate(request: Request, configuration_id: int) -> HttpResponse:
     row = queries.configuration(request.user, configuration_id)
     copy = services.duplicate_configuration(owner=request.user, row=row)
     messages.success(request, f"This is the copy, “{copy.name}”.")
@@ -54,7 +55,7 @@ def configuration_duplicate(request: HttpRequest, configuration_id: int) -> Http
 
 
 @require_POST
-def configuration_delete(request: HttpRequest, configuration_id: int) -> HttpResponse:
+def configuration_delete(request: Request, configuration_id: int) -> HttpResponse:
     row = queries.configuration(request.user, configuration_id)
     services.delete_configuration(row=row)
     messages.success(request, f"“{row.name}” is deleted. Its runs stay.")

@@ -1,7 +1,7 @@
 """Configurations: the list, the join-first editor with its plan, and launching."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -12,23 +12,24 @@ from runs.presenters.configuration_list import list_row
 from runs.queries import configurations as queries
 from runs.services import configurations as services
 from runs.views import editing
+from runs.views.requests import Request
 
 
 @require_safe
-def configurations(request: HttpRequest) -> HttpResponse:
+def configurations(request: Request) -> HttpResponse:
     rows = [list_row(row) for row in queries.configurations_of(request.user)]
     return render(request, "runs/configurations.html", {"nav": "configurations", "rows": rows})
 
 
 @require_http_methods(["GET", "POST"])
-def configuration_new(request: HttpRequest) -> HttpResponse:
+def configuration_new(request: Request) -> HttpResponse:
     if request.method == "POST":
         return _saved(request, None)
     return editing.open_page(request, editing.fresh_form(request), None)
 
 
 @require_http_methods(["GET", "POST"])
-def configuration(request: HttpRequest, configuration_id: int) -> HttpResponse:
+def configuration(request: Request, configuration_id: int) -> HttpResponse:
     row = queries.configuration(request.user, configuration_id)
     if request.method == "POST":
         return _saved(request, row)
@@ -37,7 +38,7 @@ def configuration(request: HttpRequest, configuration_id: int) -> HttpResponse:
 
 
 @require_POST
-def configuration_plan(request: HttpRequest, configuration_id: int | None = None) -> HttpResponse:
+def configuration_plan(request: Request, configuration_id: int | None = None) -> HttpResponse:
     """The panel “Before you launch” for what is typed now."""
     row = queries.configuration(request.user, configuration_id) if configuration_id else None
     context = editing.plan_context(request, editing.bound_form(request))
@@ -45,7 +46,7 @@ def configuration_plan(request: HttpRequest, configuration_id: int | None = None
 
 
 @require_POST
-def configuration_upload(request: HttpRequest) -> HttpResponse:
+def configuration_upload(request: Request) -> HttpResponse:
     """Keep files as a dataset; answers the editor's input part, with that dataset chosen."""
     form = editing.bound_form(request).quiet()
     editing.offer(request, form)
@@ -55,7 +56,7 @@ def configuration_upload(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def configuration_launch(request: HttpRequest, configuration_id: int | None = None) -> HttpResponse:
+def configuration_launch(request: Request, configuration_id: int | None = None) -> HttpResponse:
     """Save what is typed and launch it. The same form sent twice launches once."""
     row = queries.configuration(request.user, configuration_id) if configuration_id else None
     form = editing.bound_form(request)
@@ -79,7 +80,7 @@ def configuration_launch(request: HttpRequest, configuration_id: int | None = No
     return editing.refused_page(request, form, row)
 
 
-def _saved(request: HttpRequest, row: Configuration | None) -> HttpResponse:
+def _saved(request: Request, row: Configuration | None) -> HttpResponse:
     """The redirect after a good save; else the page as it was sent, with its errors."""
     form = editing.bound_form(request)
     if request.POST.get("act"):

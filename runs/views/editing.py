@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 
 from runs.domain.errors import InvalidConfiguration, InvalidInput
@@ -17,6 +17,7 @@ from runs.queries import configurations as queries
 from runs.queries import connections, datasets, templates
 from runs.services.datasets import keep_uploads
 from runs.services.launching import Prepared, prepare
+from runs.views.requests import Request
 
 OK, REFUSED = 200, 422
 LAUNCHED_BEFORE = (
@@ -24,7 +25,7 @@ LAUNCHED_BEFORE = (
 )
 
 
-def fresh_form(request: HttpRequest) -> ConfigurationForm:
+def fresh_form(request: Request) -> ConfigurationForm:
     """A new configuration, the `?way=` in; if there is one, with a provider that really answers."""
     way = request.GET.get("way", "")
     known = sorted(connections.connections_of(request.user), key=lambda row: row.is_simulated)
@@ -41,7 +42,7 @@ def fresh_form(request: HttpRequest) -> ConfigurationForm:
     return ConfigurationForm.of(spec)
 
 
-def bound_form(request: HttpRequest) -> ConfigurationForm:
+def bound_form(request: Request) -> ConfigurationForm:
     """The form as it was sent: prompts added or removed, uploads kept as a dataset."""
     data = _acted(request.POST)
     error = ""
@@ -57,7 +58,7 @@ def bound_form(request: HttpRequest) -> ConfigurationForm:
     return form
 
 
-def planned(request: HttpRequest, form: ConfigurationForm) -> Prepared | None:
+def planned(request: Request, form: ConfigurationForm) -> Prepared | None:
     """What a launch would do; None where the form says what is in its way."""
     if not form.is_valid():
         return None
@@ -68,29 +69,27 @@ def planned(request: HttpRequest, form: ConfigurationForm) -> Prepared | None:
     return None
 
 
-def plan_context(request: HttpRequest, form: ConfigurationForm) -> dict[str, Any]:
+def plan_context(request: Request, form: ConfigurationForm) -> dict[str, Any]:
     """What the panel “Before you launch” shows: the plan, or what stands in its way."""
     found = planned(request, form)
     return {"panel": plan_panel(found) if found else None, "summary": form.summary()}
 
 
-def open_page(
-    request: HttpRequest, form: ConfigurationForm, row: Configuration | None
-) -> HttpResponse:
+def open_page(request: Request, form: ConfigurationForm, row: Configuration | None) -> HttpResponse:
     """The editor before anything is said against it; only its panel lists what is missing."""
     context = plan_context(request, form)
     return _page(request, form.quiet(), row, context, OK)
 
 
 def refused_page(
-    request: HttpRequest, form: ConfigurationForm, row: Configuration | None
+    request: Request, form: ConfigurationForm, row: Configuration | None
 ) -> HttpResponse:
     """The editor as it was sent, each error beside its field."""
     context = {"panel": None, "summary": form.summary()}
     return _page(request, form, row, context, REFUSED)
 
 
-def offer(request: HttpRequest, form: ConfigurationForm) -> dict[str, Any]:
+def offer(request: Request, form: ConfigurationForm) -> dict[str, Any]:
     """Fill the form's selects with what this person has; returns the models, for the page."""
     known = connections.by_name(request.user)
     form.offer(
@@ -106,7 +105,7 @@ def offer(request: HttpRequest, form: ConfigurationForm) -> dict[str, Any]:
 
 
 def _page(
-    request: HttpRequest,
+    request: Request,
     form: ConfigurationForm,
     row: Configuration | None,
     context: dict[str, Any],

@@ -1,6 +1,6 @@
 """The first page."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -9,11 +9,12 @@ from django.views.decorators.vary import vary_on_headers
 from runs.presenters.configuration_list import list_row
 from runs.presenters.overview import card, row
 from runs.queries import overview as queries
+from runs.views.requests import Request
 
 
 @vary_on_headers("HX-Request")
 @require_safe
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: Request) -> HttpResponse:
     """The whole page, or for htmx the part of it that moves."""
     found = queries.overview(request.user)
     context = {

@@ -1,7 +1,7 @@
 """Provider connections: list, edit, test, delete."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -11,31 +11,32 @@ from runs.forms.connections import ConnectionForm
 from runs.models import Connection
 from runs.queries import connections as queries
 from runs.services import connections as services
+from runs.views.requests import Request
 
 
 @require_safe
-def providers(request: HttpRequest) -> HttpResponse:
+def providers(request: Request) -> HttpResponse:
     rows = queries.connections_of(request.user)
     return render(request, "runs/providers.html", {"nav": "providers", "rows": rows})
 
 
 @sensitive_post_parameters("api_key")
 @require_http_methods(["GET", "POST"])
-def provider_new(request: HttpRequest) -> HttpResponse:
+def provider_new(request: Request) -> HttpResponse:
     form = ConnectionForm(request.POST or None, owner=request.user)
     return _saved(request, form, None) or _page(request, form, None)
 
 
 @sensitive_post_parameters("api_key")
 @require_http_methods(["GET", "POST"])
-def provider(request: HttpRequest, connection_id: int) -> HttpResponse:
+def provider(request: Request, connection_id: int) -> HttpResponse:
     connection = queries.connection(request.user, connection_id)
     form = ConnectionForm(request.POST or None, owner=request.user, stored=connection)
     return _saved(request, form, connection) or _page(request, form, connection)
 
 
 @require_POST
-def provider_test(request: HttpRequest, connection_id: int) -> HttpResponse:
+def provider_test(request: Request, connection_id: int) -> HttpResponse:
     """Ask the provider now; for htmx only what came of it."""
     connection = queries.connection(request.user, connection_id)
     services.test_connection(connection=connection)
@@ -45,7 +46,7 @@ def provider_test(request: HttpRequest, connection_id: int) -> HttpResponse:
 
 
 @require_POST
-def provider_forget_key(request: HttpRequest, connection_id: int) -> HttpResponse:
+def provider_forget_key(request: Request, connection_id: int) -> HttpResponse:
     connection = queries.connection(request.user, connection_id)
     services.forget_key(connection=connection)
     messages.success(request, "The stored key is erased.")
@@ -53,7 +54,7 @@ def provider_forget_key(request: HttpRequest, connection_id: int) -> HttpRespons
 
 
 @require_POST
-def provider_delete(request: HttpRequest, connection_id: int) -> HttpResponse:
+def provider_delete(request: Request, connection_id: int) -> HttpResponse:
     connection = queries.connection(request.user, connection_id)
     services.delete_connection(connection=connection)
     messages.success(request, f"“{connection.name}” is deleted, with its key.")
@@ -61,7 +62,7 @@ def provider_delete(request: HttpRequest, connection_id: int) -> HttpResponse:
 
 
 def _saved(
-    request: HttpRequest, form: ConnectionForm, connection: Connection | None
+    request: Request, form: ConnectionForm, connection: Connection | None
 ) -> HttpResponse | None:
     """The redirect after a good POST; None where the page is to be shown."""
     if request.method != "POST" or not form.is_valid():
@@ -82,9 +83,7 @@ def _saved(
     return redirect("provider", row.pk)
 
 
-def _page(
-    request: HttpRequest, form: ConnectionForm, connection: Connection | None
-) -> HttpResponse:
+def _page(request: Request, form: ConnectionForm, connection: Connection | None) -> HttpResponse:
     context = {
         "nav": "providers",
         "form": form,

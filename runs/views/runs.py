@@ -1,6 +1,6 @@
 """The list of runs."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -10,11 +10,12 @@ from runs.forms.filters import whole
 from runs.presenters.overview import row
 from runs.queries import run_list
 from runs.queries.configurations import names_of
+from runs.views.requests import Request
 
 
 @vary_on_headers("HX-Request")
 @require_safe
-def runs(request: HttpRequest) -> HttpResponse:
+def runs(request: Request) -> HttpResponse:
     """The whole page, or for htmx the table, which polls while a run in it is open."""
     status = request.GET.get("status", "")
     configuration = whole(request.GET, "configuration")

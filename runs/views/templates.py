@@ -1,7 +1,7 @@
 """Prompt templates: list, versions, preview, differences."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -12,10 +12,11 @@ from runs.planning import rendering
 from runs.presenters.template_diff import line_differences
 from runs.queries import templates as queries
 from runs.services import templates as services
+from runs.views.requests import Request
 
 
 @require_safe
-def prompt_templates(request: HttpRequest) -> HttpResponse:
+def prompt_templates(request: Request) -> HttpResponse:
     with_archived = "archived" in request.GET
     rows = queries.templates_of(request.user, with_archived=with_archived)
     context = {"nav": "templates", "rows": rows, "with_archived": with_archived}
@@ -23,7 +24,7 @@ def prompt_templates(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def prompt_template_new(request: HttpRequest) -> HttpResponse:
+def prompt_template_new(request: Request) -> HttpResponse:
     form = TemplateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -37,7 +38,7 @@ def prompt_template_new(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def prompt_template(request: HttpRequest, template_id: int) -> HttpResponse:
+def prompt_template(request: Request, template_id: int) -> HttpResponse:
     """The versions of a template; a POST writes the next one."""
     template = queries.template(request.user, template_id)
     versions = list(template.versions.all())
@@ -54,7 +55,7 @@ def prompt_template(request: HttpRequest, template_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def prompt_template_preview(request: HttpRequest, template_id: int) -> HttpResponse:
+def prompt_template_preview(request: Request, template_id: int) -> HttpResponse:
     """The rendered prompt of a version with sample values; for htmx only the result."""
     template = queries.template(request.user, template_id)
     newest = template.versions.first()
@@ -74,7 +75,7 @@ def prompt_template_preview(request: HttpRequest, template_id: int) -> HttpRespo
 
 
 @require_safe
-def prompt_template_diff(request: HttpRequest, template_id: int) -> HttpResponse:
+def prompt_template_diff(request: Request, template_id: int) -> HttpResponse:
     """What changed between two versions; without numbers, between the newest two."""
     template = queries.template(request.user, template_id)
     numbers = list(template.versions.values_list("number", flat=True))
@@ -94,7 +95,7 @@ def prompt_template_diff(request: HttpRequest, template_id: int) -> HttpResponse
 
 
 @require_POST
-def prompt_template_archive(request: HttpRequest, template_id: int) -> HttpResponse:
+def prompt_template_archive(request: Request, template_id: int) -> HttpResponse:
     """Take a template out of the lists, or back into them."""
     template = queries.template(request.user, template_id)
     if template.archived_at:
@@ -106,7 +107,7 @@ def prompt_template_archive(request: HttpRequest, template_id: int) -> HttpRespo
     return redirect("prompt_templates")
 
 
-def _template_page(request: HttpRequest, form: TemplateForm, **context: object) -> HttpResponse:
+def _template_page(request: Request, form: TemplateForm, **context: object) -> HttpResponse:
     status = 422 if form.errors else 200
     context = {"nav": "templates", "form": form, **context}
     return render(request, "runs/template.html", context, status=status)

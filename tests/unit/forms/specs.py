@@ -1,5 +1,6 @@
 """Configurations that between them use every field, for the round trip through the form."""
 
+from copy import deepcopy
 from typing import Any
 
 from runs.services.examples import EXAMPLES, Caller
@@ -9,84 +10,89 @@ CALLER = Caller("Local model", "smollm2-135m")
 CALL = {"connection": "hosted", "model": "large", "max_tokens": 300}
 
 
+OTHERS: dict[str, dict[str, Any]] = {
+    "concatenate": sectioning_spec(
+        join={"method": "concatenate", "heading": False, "separator": "\n---\t\\n\n"},
+        split={"by": "chunks", "chunk_tokens": 300},
+        prompts=[{"name": "Each", "text": "Sum up:\n\n{{ chunk.text }}\n", "system": "Be brief."}],
+        input={"text": "# One\n\nfirst\n\n# Two\n\nsecond\n"},
+    ),
+    "merge by another model": sectioning_spec(
+        join={
+            "method": "merge",
+            "prompt": "Unite: {{ parts }}",
+            "connection": "hosted",
+            "model": "large",
+            "parts": 3,
+            "max_tokens": 900,
+        },
+        on_failure={"policy": "at_least", "least": 2},
+        input={"documents": [{"label": "a", "text": "x"}, {"label": "b", "text": "y\nz"}]},
+    ),
+    "rows": sectioning_spec(
+        split={"by": "row"},
+        prompts=[{"name": "Row", "text": "About {{ row.title }}"}],
+        input={"rows": [{"title": "one", "gold": "1"}, {"title": "two", "gold": "2"}]},
+    ),
+    "lines": sectioning_spec(
+        split={"by": "line"},
+        prompts=[{"text": "{{ line.text }}"}],
+        on_failure={"policy": "stop"},
+    ),
+    "several prompts": sectioning_spec(
+        split={"by": "prompts"},
+        prompts=[
+            {"name": "First", "text": "{{ input }} 1"},
+            {"name": "Second", "template": "Stored", "version": 3},
+            {"name": "Third", "template": "Stored@home"},
+        ],
+        input={"dataset": "Some texts"},
+    ),
+    "regex votes": voting_spec(
+        join={
+            "method": "majority",
+            "reader": {"kind": "regex", "pattern": r"answer:\s*(\w+)"},
+            "ties": "first_seen",
+            "least_share": 0.55,
+        },
+        votes={"samples": 21, "vary": "temperature", "temperatures": [0.2, 0.75, 1.0]},
+    ),
+    "votes of models": voting_spec(
+        votes={
+            "samples": 4,
+            "vary": "model",
+            "models": [
+                {"connection": "hosted", "model": "large"},
+                {"connection": "Local model", "model": "org/small / v2"},
+            ],
+        },
+    ),
+    "everything of a call": voting_spec(
+        call={
+            **CALL,
+            "temperature": 0.0,
+            "top_p": 0.9,
+            "seed": 7,
+            "stop": ["\n\nQ:", " END"],
+            "json_schema": {"type": "object", "properties": {"label": {"type": "string"}}},
+            "accept_cut": True,
+        },
+        limits={"tries": 2, "deadline_s": 45.5, "in_flight": 3, "calls": 50, "cost_usd": 0.25},
+    ),
+    "a provider of its own": voting_spec(
+        provider={
+            "name": "my-vllm",
+            "base_url": "http://10.0.0.8:8000/v1",
+            "api_key_env": "MY_KEY",
+            "in_flight": 16,
+            "calls_per_minute": 600,
+        },
+        call={"connection": "my-vllm", "model": "large"},
+    ),
+}
+
+
 def every_spec() -> dict[str, dict[str, Any]]:
     """By a name for the test's report."""
     specs = {example.__name__: example(CALLER) for example in EXAMPLES}
-    return specs | {
-        "concatenate": sectioning_spec(
-            join={"method": "concatenate", "heading": False, "separator": "\n---\t\\n\n"},
-            split={"by": "chunks", "chunk_tokens": 300},
-            prompts=[{"name": "Each", "text": "Sum up:\n\n{{ chunk.text }}\n", "system": "Be brief."}],
-            input={"text": "# One\n\nfirst\n\n# Two\n\nsecond\n"},
-        ),
-        "merge by another model": sectioning_spec(
-            join={
-                "method": "merge",
-                "prompt": "Unite: {{ parts }}",
-                "connection": "hosted",
-                "model": "large",
-                "parts": 3,
-                "max_tokens": 900,
-            },
-            on_failure={"policy": "at_least", "least": 2},
-            input={"documents": [{"label": "a", "text": "x"}, {"label": "b", "text": "y\nz"}]},
-        ),
-        "rows": sectioning_spec(
-            split={"by": "row"},
-            prompts=[{"name": "Row", "text": "About {{ row.title }}"}],
-            input={"rows": [{"title": "one", "gold": "1"}, {"title": "two", "gold": "2"}]},
-        ),
-        "lines": sectioning_spec(
-            split={"by": "line"}, prompts=[{"text": "{{ line.text }}"}], on_failure={"policy": "stop"}
-        ),
-        "several prompts": sectioning_spec(
-            split={"by": "prompts"},
-            prompts=[
-                {"name": "First", "text": "{{ input }} 1"},
-                {"name": "Second", "template": "Stored", "version": 3},
-                {"name": "Third", "template": "Stored@home"},
-            ],
-            input={"dataset": "Some texts"},
-        ),
-        "regex votes": voting_spec(
-            join={
-                "method": "majority",
-                "reader": {"kind": "regex", "pattern": r"answer:\s*(\w+)"},
-                "ties": "first_seen",
-                "least_share": 0.55,
-            },
-            votes={"samples": 21, "vary": "temperature", "temperatures": [0.2, 0.75, 1.0]},
-        ),
-        "votes of models": voting_spec(
-            votes={
-                "samples": 4,
-                "vary": "model",
-                "models": [
-                    {"connection": "hosted", "model": "large"},
-                    {"connection": "Local model", "model": "org/small / v2"},
-                ],
-            },
-        ),
-        "everything of a call": voting_spec(
-            call={
-                **CALL,
-                "temperature": 0.0,
-                "top_p": 0.9,
-                "seed": 7,
-                "stop": ["\n\nQ:", " END"],
-                "json_schema": {"type": "object", "properties": {"label": {"type": "string"}}},
-                "accept_cut": True,
-            },
-            limits={"tries": 2, "deadline_s": 45.5, "in_flight": 3, "calls": 50, "cost_usd": 0.25},
-        ),
-        "a provider of its own": voting_spec(
-            provider={
-                "name": "my-vllm",
-                "base_url": "http://10.0.0.8:8000/v1",
-                "api_key_env": "MY_KEY",
-                "in_flight": 16,
-                "calls_per_minute": 600,
-            },
-            call={"connection": "my-vllm", "model": "large"},
-        ),
-    }
+    return specs | deepcopy(OTHERS)

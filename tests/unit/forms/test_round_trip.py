@@ -89,9 +89,7 @@ def test_every_field_of_a_prompt_is_in_the_form() -> None:
         ({"input.kind": "text", "input.text": "x" * 5_000_001}, "input.text", "5,000,000"),
     ],
 )
-def test_an_error_stands_beside_its_field(
-    changes: dict[str, str], field: str, words: str
-) -> None:
+def test_an_error_stands_beside_its_field(changes: dict[str, str], field: str, words: str) -> None:
     form = ConfigurationForm(with_changes(**changes))
     assert not form.is_valid()
     assert words in " ".join(form.errors[field])

@@ -1,8 +1,7 @@
 """Rows and a writer for the tests of what viewers are told."""
 
 import pytest
-from django.contrib.auth.models import AbstractBaseUser
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, User
 
 from runs.models import Run
 from tests.unit.live.rows import Writer, a_run
