@@ -9,6 +9,9 @@ export class Drawer {
     this.urlOf = urlOf;
     this.onPick = onPick;
     this.number = null;
+    this.home = element.parentElement;
+    this.narrow = matchMedia("(max-width: 1100px)");
+    this.narrow.addEventListener("change", () => this.reveal(this.number !== null));
     element.addEventListener("click", (event) => {
       if (event.target.closest("[data-close-drawer]")) this.close();
     });
@@ -83,11 +86,18 @@ export class Drawer {
     if (this.last) this.update(this.last);
   }
 
+  // In its column where there is room, else over the whole page.
+  settle() {
+    const place = this.narrow.matches ? document.querySelector(".app") : this.home;
+    if (this.element.parentElement !== place) place.append(this.element);
+  }
+
   // Beside the page it takes a column of the frame.
   reveal(isShown) {
     this.element.hidden = !isShown;
-    const frame = this.element.parentElement;
-    if (frame.matches(".app")) frame.toggleAttribute("data-drawer", isShown);
+    this.settle();
+    const frame = document.querySelector(".app");
+    frame.toggleAttribute("data-drawer", isShown && this.element.parentElement === frame);
   }
 
   // With each change of the page's state.

@@ -8,7 +8,7 @@ export function showStrip(root, cells) {
     if (!place) continue;
     set(place.querySelector("dt"), "textContent", cell.label);
     set(place.querySelector("[data-value]"), "textContent", cell.value);
-    set(place.querySelector("[data-unit]"), "textContent", cell.unit && cell.unit !== "%" ? ` ${cell.unit}` : cell.unit);
+    set(place.querySelector("[data-unit]"), "textContent", cell.unit);
     set(place.querySelector("[data-sub]"), "html", cell.sub.map(subPart).join(""));
     showBars(place.querySelector("[data-bars]"), cell.bars);
   }
