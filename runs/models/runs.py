@@ -95,6 +95,7 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["owner", "-id"], name="run_by_owner"),
+            models.Index(fields=["owner", "status", "-id"], name="run_by_status"),
             models.Index(fields=["configuration", "-id"], name="run_by_configuration"),
             models.Index(
                 fields=["lease_until"],
