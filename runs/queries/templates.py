@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 
 from runs.models import Template, TemplateVersion
@@ -25,18 +26,15 @@ def template(owner: User, template_id: int) -> Template:
     return get_object_or_404(Template, owner=owner, pk=template_id)
 
 
-def version(owner: User, template_id: int, number: int) -> TemplateVersion:
-    return get_object_or_404(
-        TemplateVersion, template__owner=owner, template_id=template_id, number=number
-    )
-
-
-def named_version(owner: User, name: str, number: int | None) -> TemplateVersion | None:
-    """Version `number`, or the newest, of the template called `name`; None where there is none."""
-    rows = TemplateVersion.objects.filter(template__owner=owner, template__name=name)
+def version(owner: User, template_id: int, number: int | None) -> TemplateVersion:
+    """Version `number`, or the newest."""
+    rows = TemplateVersion.objects.filter(template__owner=owner, template_id=template_id)
     if number is not None:
         rows = rows.filter(number=number)
-    return rows.select_related("template").order_by("-number").first()
+    found = rows.select_related("template").order_by("-number").first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def choices(owner: User) -> list[tuple[str, str]]:

@@ -7,10 +7,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from runs.domain.errors import Conflict, InvalidConfiguration
 from runs.forms.configuration import ConfigurationForm
-from runs.models import Configuration
+from runs.models import Configuration, Run
+from runs.planning.configuration import Configuration as Shape
 from runs.presenters.configuration_list import list_row
 from runs.queries import configurations as queries
 from runs.services import configurations as services
+from runs.services.launching import Prepared
 from runs.views import editing
 from runs.views.requests import Request
 
@@ -64,13 +66,7 @@ def configuration_launch(request: Request, configuration_id: int | None = None) 
     if planned is None or form.upload_error:
         return editing.refused_page(request, form, row)
     try:
-        run = services.save_and_launch(
-            owner=request.user,
-            row=row,
-            configuration=form.configuration,
-            items=planned.items,
-            idempotency_key=request.POST.get("idempotency_key", "")[:64] or None,
-        )
+        run = _launched(request, row, form.configuration, planned)
     except InvalidConfiguration as invalid:
         form.blame(invalid.errors)
     except Conflict:
@@ -78,6 +74,16 @@ def configuration_launch(request: Request, configuration_id: int | None = None) 
     else:
         return redirect("run", run.pk)
     return editing.refused_page(request, form, row)
+
+
+def _launched(request: Request, row: Configuration | None, shape: Shape, planned: Prepared) -> Run:
+    return services.save_and_launch(
+        owner=request.user,
+        row=row,
+        configuration=shape,
+        items=planned.items,
+        idempotency_key=request.POST.get("idempotency_key", "")[:64] or None,
+    )
 
 
 def _saved(request: Request, row: Configuration | None) -> HttpResponse:

@@ -13,6 +13,8 @@ from runs.queries import connections as queries
 from runs.services import connections as services
 from runs.views.requests import Request
 
+KEY_ERASED = "The address changed, so the stored key was erased. Enter the key for it."
+
 
 @require_safe
 def providers(request: Request) -> HttpResponse:
@@ -67,19 +69,15 @@ def _saved(
     """The redirect after a good POST; None where the page is to be shown."""
     if request.method != "POST" or not form.is_valid():
         return None
-    had_key = bool(connection and connection.api_key)
+    owner, values = request.user, form.values()
     try:
-        row = services.save_connection(
-            owner=request.user, connection=connection, values=form.values()
-        )
+        row = services.save_connection(owner=owner, connection=connection, values=values)
     except InvalidInput as invalid:
         form.add_error(invalid.field if invalid.field in form.fields else None, invalid.message)
         return None
     messages.success(request, f"“{row.name}” is saved. Test the connection before you use it.")
-    if had_key and not row.api_key:
-        messages.warning(
-            request, "The address changed, so the stored key was erased. Enter the key for it."
-        )
+    if form.has_key and not row.api_key:
+        messages.warning(request, KEY_ERASED)
     return redirect("provider", row.pk)
 
 

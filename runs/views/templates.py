@@ -57,15 +57,12 @@ def prompt_template(request: Request, template_id: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def prompt_template_preview(request: Request, template_id: int) -> HttpResponse:
     """The rendered prompt of a version with sample values; for htmx only the result."""
-    template = queries.template(request.user, template_id)
-    newest = template.versions.first()
-    number = whole(request.GET, "version") or (newest.number if newest else 1)
-    version = queries.version(request.user, template_id, number)
+    version = queries.version(request.user, template_id, whole(request.GET, "version"))
     form = SampleForm(version.variables, request.POST or None)
     values = form.values()
     context = {
         "nav": "templates",
-        "template": template,
+        "template": version.template,
         "version": version,
         "form": form,
         "text": rendering.render(version.text, values),
@@ -78,14 +75,13 @@ def prompt_template_preview(request: Request, template_id: int) -> HttpResponse:
 def prompt_template_diff(request: Request, template_id: int) -> HttpResponse:
     """What changed between two versions; without numbers, between the newest two."""
     template = queries.template(request.user, template_id)
-    numbers = list(template.versions.values_list("number", flat=True))
-    new = queries.version(request.user, template_id, whole(request.GET, "new") or numbers[0])
+    new = queries.version(request.user, template_id, whole(request.GET, "new"))
     before = whole(request.GET, "old") or max(new.number - 1, 1)
     old = queries.version(request.user, template_id, before)
     context = {
         "nav": "templates",
         "template": template,
-        "numbers": numbers,
+        "numbers": list(template.versions.values_list("number", flat=True)),
         "old": old,
         "new": new,
         "lines": line_differences(old.text, new.text),
