@@ -6,8 +6,10 @@ from django import template
 from django.forms import BaseForm, CheckboxInput
 
 from runs.forms.controls import CARDS
+from runs.presenters.overview import when
 
 register = template.Library()
+register.filter("when", when)
 
 
 @register.inclusion_tag("runs/_field.html")

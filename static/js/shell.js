@@ -32,7 +32,7 @@ document.addEventListener("click", (event) => {
   if (opener) document.getElementById(opener.dataset.opens)?.showModal();
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest("dialog")?.close();
-  closeMenus(event.target.closest("details"));
+  closeMenus(opener ? null : event.target.closest("details"));
 });
 
 document.addEventListener("keydown", (event) => {
