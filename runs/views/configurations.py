@@ -69,11 +69,11 @@ def configuration_launch(request: Request, configuration_id: int | None = None) 
         run = _launched(request, row, form.configuration, planned)
     except InvalidConfiguration as invalid:
         form.blame(invalid.errors)
+        return editing.refused_page(request, form, row)
     except Conflict:
         form.add_error(None, editing.LAUNCHED_BEFORE)
-    else:
-        return redirect("run", run.pk)
-    return editing.refused_page(request, form, row)
+        return editing.refused_page(request, form, row, editing.CONFLICT)
+    return redirect("run", run.pk)
 
 
 def _launched(request: Request, row: Configuration | None, shape: Shape, planned: Prepared) -> Run:

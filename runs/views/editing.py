@@ -19,7 +19,7 @@ from runs.services.datasets import keep_uploads
 from runs.services.launching import Prepared, prepare
 from runs.views.requests import Request
 
-OK, REFUSED = 200, 422
+OK, CONFLICT, REFUSED = 200, 409, 422
 LAUNCHED_BEFORE = (
     "This page has launched a run already, with other settings. Launch again to start another."
 )
@@ -82,11 +82,14 @@ def open_page(request: Request, form: ConfigurationForm, row: Configuration | No
 
 
 def refused_page(
-    request: Request, form: ConfigurationForm, row: Configuration | None
+    request: Request,
+    form: ConfigurationForm,
+    row: Configuration | None,
+    status: int = REFUSED,
 ) -> HttpResponse:
     """The editor as it was sent, each error beside its field."""
     context = {"panel": None, "summary": form.summary()}
-    return _page(request, form, row, context, REFUSED)
+    return _page(request, form, row, context, status)
 
 
 def offer(request: Request, form: ConfigurationForm) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def _page(
         "row": row,
         "revision": queries.newest_revision(row) if row else None,
         "action": request.path,
-        "is_refused": status == REFUSED,
+        "is_refused": status != OK,
         "idempotency_key": uuid.uuid4().hex,
     }
     return render(request, "runs/editor.html", context, status=status)

@@ -48,6 +48,13 @@ window.addEventListener("pageshow", () => {
   for (const button of form.querySelectorAll(".go")) button.disabled = false;
 });
 
+// The key says what was launched: the same form sent twice launches once, a changed one anew.
+const key = form?.elements.idempotency_key;
+form?.addEventListener("input", () => {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  key.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+});
+
 // Work typed and not saved is not lost by a stray click.
 let isDirty = false;
 form?.addEventListener("input", () => { isDirty = true; });

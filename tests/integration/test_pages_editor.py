@@ -130,7 +130,7 @@ def test_a_used_key_with_other_settings_launches_nothing(signed_in: Client) -> N
     post(signed_in, address, typed(), idempotency_key="a-key")
     changed = typed(**{"votes.samples": "5"})
     response = post(signed_in, address, changed, idempotency_key="a-key")
-    assert response.status_code == 422
+    assert response.status_code == 409
     assert "has launched a run already" in response.text
     assert Run.objects.count() == 1
     key = re.search(r'name="idempotency_key" value="(\w+)"', response.text)[1]
