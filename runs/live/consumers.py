@@ -149,7 +149,12 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def _may_follow(self, user: AbstractBaseUser) -> bool:
         if not user.is_authenticated:
             return False
-        return await Run.objects.filter(pk=self.run_id, owner_id=user.pk).aexists()
+        return await _exists(self.run_id, user.pk)
+
+
+@database_sync_to_async
+def _exists(run_id: int, owner_id: int) -> bool:
+    return Run.objects.filter(pk=run_id, owner_id=owner_id).exists()
 
 
 async def _user_of(scope: Mapping[str, Any]) -> AbstractBaseUser:

@@ -3,14 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from threading import Barrier
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
-from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 
 from parweb.asgi import application
@@ -101,10 +102,24 @@ async def page(run: Run, cookie: bytes) -> AsyncIterator[Open]:
     yield make
     for one in opened:
         await one.socket.disconnect()
+    close_readers()
+
+
+def close_readers() -> None:
+    """The communicator keeps channels from closing what its threads opened."""
+    threads = len(tail._readers._threads)
+    meet = Barrier(threads or 1)
+
+    def close() -> None:
+        meet.wait(5)
+        connections.close_all()
+
+    for done in [tail._readers.submit(close) for _ in range(threads)]:
+        done.result()
 
 
 async def commit(writer: Writer, *changes: Any) -> int:
-    seq = await sync_to_async(writer.commit)(*changes)
+    seq = await database_sync_to_async(writer.commit)(*changes)
     await publish.ring(writer.run_id, seq)
     return seq
 
@@ -144,7 +159,7 @@ async def test_without_a_doorbell_the_change_is_found_by_looking_and_marked_late
     await viewer.open()
     await viewer.say(type="hello", seq=0)
     await viewer.hear_until(await commit(writer, (Branch, 0, {})))
-    seq = await sync_to_async(writer.commit)((Branch, 0, {"status": "failed"}))
+    seq = await database_sync_to_async(writer.commit)((Branch, 0, {"status": "failed"}))
     assert (await viewer.hear_until(seq)).branches[0]["status"] == "failed"
     assert viewer.frames[-1]["late"] is True
 
@@ -237,7 +252,7 @@ async def test_a_viewer_that_does_not_acknowledge_gets_a_window_and_then_one_fre
 async def test_a_watched_branch_is_sent_whole_and_then_as_it_changes(
     page: Open, writer: Writer
 ) -> None:
-    attempt, answer = sync_to_async(writer.attempt), sync_to_async(writer.answer)
+    attempt, answer = database_sync_to_async(writer.attempt), database_sync_to_async(writer.answer)
     await attempt(0, 1, status="throttled")
     seq = await attempt(0, 2, status="sent")
     viewer = page()
@@ -261,8 +276,8 @@ async def test_a_watched_branch_is_sent_whole_and_then_as_it_changes(
 async def test_a_branch_of_an_ended_run_can_still_be_watched(
     page: Open, run: Run, writer: Writer
 ) -> None:
-    seq = await sync_to_async(writer.answer)(0, "kept")
-    await Run.objects.filter(pk=run.pk).aupdate(status="succeeded")
+    seq = await database_sync_to_async(writer.answer)(0, "kept")
+    await database_sync_to_async(Run.objects.filter(pk=run.pk).update)(status="succeeded")
     viewer = page()
     await viewer.open()
     await viewer.say(type="hello", seq=seq)
@@ -284,7 +299,7 @@ async def test_watching_is_written_down_for_the_runs_owner(
     await viewer.say(type="watch", branches=[3])
     while viewer.fold.seq < 2:
         await viewer.hear()
-    stored = await Run.objects.aget(pk=run.pk)
+    stored = await database_sync_to_async(Run.objects.get)(pk=run.pk)
     assert list(stored.watched) == ["3"]
     assert stored.watched["3"] > 0
 
@@ -319,7 +334,7 @@ async def test_signing_out_ends_the_socket(
     client = Client()
     name, _, key = cookie.decode().partition("=")
     client.cookies[name] = key
-    await sync_to_async(client.logout)()
+    await database_sync_to_async(client.logout)()
     assert await viewer.hear() == {"type": "bye", "reason": "signed_out"}
     assert (await viewer.socket.receive_output(timeout=2))["type"] == "websocket.close"
 
@@ -329,14 +344,14 @@ async def test_deleting_the_run_ends_the_socket(page: Open, run: Run, writer: Wr
     await viewer.open()
     await viewer.say(type="hello", seq=0)
     await viewer.hear()
-    await Run.objects.filter(pk=run.pk).adelete()
+    await database_sync_to_async(Run.objects.filter(pk=run.pk).delete)()
     await publish.ring(run.pk, 99)
     assert await viewer.hear() == {"type": "bye", "reason": "deleted"}
     assert (await viewer.socket.receive_output(timeout=2))["type"] == "websocket.close"
 
 
 async def test_only_the_runs_owner_may_follow_it(page: Open, run: Run) -> None:
-    stranger = await sync_to_async(lambda: cookie_of(make_user("bob")))()
+    stranger = await database_sync_to_async(lambda: cookie_of(make_user("bob")))()
     assert not await page(session=stranger).open()
     assert not await page(session=b"").open()
     assert not await page(path=f"/ws/runs/{run.pk + 1}/").open()
@@ -378,4 +393,3 @@ async def test_the_last_viewer_ends_the_tail(page: Open, run: Run) -> None:
     assert run.pk in tails
     await viewer.socket.disconnect()
     assert run.pk not in tails
-    assert settings.CHANNEL_LAYERS["default"]["BACKEND"].endswith("InProcessChannelLayer")
