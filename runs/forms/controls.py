@@ -99,6 +99,11 @@ PROVIDER_KINDS = [
 ]
 
 
+def model_input() -> forms.TextInput:
+    """Any name may be typed; the page's list offers those of the person's providers."""
+    return forms.TextInput(attrs={"list": "models"})
+
+
 def _reader(method: str) -> dict[str, Callable[[], forms.Field]]:
     return {
         f"{method}.reader.kind": lambda: OneOfField(
@@ -129,7 +134,9 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
         help_text="{{ parts }} holds the answers, {{ missing }} names those that failed.",
     ),
     "merge.connection": lambda: OneOfField(label="Connection"),
-    "merge.model": lambda: NameField(label="Model", help_text="Empty: the branches' model."),
+    "merge.model": lambda: NameField(
+        label="Model", help_text="Empty: the branches' model.", widget=model_input()
+    ),
     "merge.parts": lambda: WholeField(label="Parts per merge", least=2, most=50),
     "merge.max_tokens": lambda: WholeField(label="Longest merged text, tokens", least=1),
     **_reader("majority"),
@@ -157,7 +164,7 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
         label="Models, in turn", rows=3, help_text="One “connection / model” a line."
     ),
     "call.connection": lambda: OneOfField(label="Connection"),
-    "call.model": lambda: NameField(label="Model"),
+    "call.model": lambda: NameField(label="Model", widget=model_input()),
     "call.max_tokens": lambda: WholeField(label="Longest answer, tokens", least=1, most=200_000),
     "call.temperature": lambda: DecimalField(
         label="Temperature", most=2, help_text="Empty: as the provider has it."
