@@ -7,7 +7,7 @@ format (`wire`) nor sockets (`consumers`).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,13 +15,14 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
+from django.db import connection
 
 from runs.live import wire
 from runs.live.publish import MOST_S, group
-from runs.live.wire import Body, Detail, Position
+from runs.live.wire import Body, Detail, Position, Sight
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,18 @@ WINDOW_BYTES = 400_000  # the same in bytes; a single larger frame may still go 
 
 # Reads of all tails; their own threads, so that no slow page stands in their way.
 _readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tail")
-_look = database_sync_to_async(wire.look, thread_sensitive=False, executor=_readers)
+
+
+def _see(run_id: int, positions: Mapping[Position, bool], watched: Collection[int]) -> Sight | None:
+    """Each thread keeps its connection, which costs half a look to open, until it fails."""
+    try:
+        return wire.look(run_id, positions, watched, ROWS_A_FRAME)
+    except DatabaseError:
+        connection.close()
+        raise
+
+
+_look = sync_to_async(_see, thread_sensitive=False, executor=_readers)
 
 
 @dataclass(eq=False, slots=True)
@@ -198,7 +210,7 @@ class Tail:
             positions[viewer.position] = is_owed or viewer.is_owed
         watched = set[int]().union(*(viewer.watched for viewer in ready))
         self.looks += 1
-        sight = await _look(self.run_id, positions, watched, ROWS_A_FRAME)
+        sight = await _look(self.run_id, positions, watched)
         if sight is None:
             for viewer in list(self.viewers):
                 await viewer.leave("deleted")

@@ -106,7 +106,7 @@ async def page(run: Run, cookie: bytes) -> AsyncIterator[Open]:
 
 
 def close_readers() -> None:
-    """The communicator keeps channels from closing what its threads opened."""
+    """Their threads outlive the test and its database."""
     threads = len(tail._readers._threads)
     meet = Barrier(threads or 1)
 
