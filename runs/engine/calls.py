@@ -102,7 +102,7 @@ class Calls:
                 return
             task = asyncio.get_running_loop().create_task(self._call(lane, branch, attempt, prompt))
             self._tasks[branch.number] = task
-            task.add_done_callback(lambda done: self._finished(branch.number, done))
+            task.add_done_callback(lambda done: self._finished(attempt, done, drop))
 
         self._journal.intent(branch, Intent(attempt, open_socket, drop))
 
@@ -136,10 +136,15 @@ class Calls:
         self._room.give()
         self._run.in_flight = self._room.in_flight
 
-    def _finished(self, number: int, task: "asyncio.Task[None]") -> None:
-        if self._tasks.get(number) is task:
-            del self._tasks[number]
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _finished(
+        self, attempt: AttemptState, task: "asyncio.Task[None]", drop: Callable[[], None]
+    ) -> None:
+        if self._tasks.get(attempt.branch) is task:
+            del self._tasks[attempt.branch]
+        if task.cancelled():
+            if attempt.ended_ms is None:  # cancelled before its first step: nothing of it ran
+                drop()
+        elif (error := task.exception()) is not None:
             self._on_broken(error)
 
     async def _call(
@@ -228,6 +233,8 @@ class Calls:
             lane.limiter.throttled(error.retry_after_s)
             self._again(lane, branch, attempt, 0.0)
             return
+        if not error.retryable:
+            lane.limiter.eased()  # refused or answered in part, but not throttled
         branch.errors += 1
         if error.retryable and branch.errors < self._run.retry.tries:
             wait = backoff_s(self._run.retry, branch.errors, random.random(), error.retry_after_s)

@@ -64,7 +64,7 @@ class Limiter(Protocol):
         ...
 
     def eased(self) -> None:
-        """A call succeeded."""
+        """The provider took a call: it is not throttling now."""
         ...
 
     def blocked_s(self) -> float:

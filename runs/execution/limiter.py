@@ -87,7 +87,7 @@ class Gate:
             self._shut_until(self.clock() + pause, "throttled before the restart")
 
     def eased(self) -> None:
-        """A call succeeded: the next throttling begins with a short pause again."""
+        """The provider took a call: the next throttling begins with a short pause again."""
         self._streak = 0
 
     def blocked_s(self) -> float:

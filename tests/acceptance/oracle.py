@@ -26,7 +26,7 @@ def run_file(path: Path, base_url: str, branches: int, **changes: Any) -> Path:
         "on_failure": {"policy": "mark_gaps"},
         "split": {"by": "line"},
         "prompts": [{"name": "Repeat", "text": "Repeat: {{ line.text }}"}],
-        "call": {"connection": "sim", "model": "simulated", "max_tokens": 20},
+        "call": {"connection": "sim", "model": "simulated", "max_tokens": 200},
         "limits": {"tries": 4, "deadline_s": 20},
         "provider": {
             "name": "sim", "kind": "simulated", "base_url": base_url, "in_flight": 8,

@@ -1,6 +1,7 @@
 """A run from its first wave to its end, in memory."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -136,6 +137,35 @@ async def test_stop_at_the_first_failure_starts_nothing_more() -> None:
     assert run.counts.get(BranchStatus.PENDING, 0) == 0
     assert run.root.outcome is not None
     assert len(run.root.outcome.contributions) == 50
+
+
+async def test_stopping_aborts_the_open_calls_and_frees_each_slot_once() -> None:
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        if request.prompt == "prompt 7":
+            raise WrongKey(status_code=401)
+        if int(request.prompt.split()[1]) > 7:
+            await asyncio.sleep(3600)
+        return completion()
+
+    world = World(children=30, limit=8, on_failure=OnFailure.STOP, client=ScriptedClient(reply))
+    run = await world.run()
+    assert run.status is RunStatus.PARTIAL
+    assert (run.in_flight, world.gate.in_flight, world.client.open) == (0, 0, 0)
+
+
+async def test_a_call_cancelled_before_its_first_step_frees_its_slot_and_ends_its_branch() -> None:
+    world = World(children=3, limit=3)
+    coordinator = world.coordinator()
+    open_sockets = coordinator._calls._call
+
+    async def stop_then_call(*args: Any) -> None:
+        coordinator._stop(world.state.root, "stopped")
+        await open_sockets(*args)
+
+    coordinator._calls._call = stop_then_call  # type: ignore[method-assign]
+    await asyncio.wait_for(coordinator.work(Control()), 2)
+    assert world.gate.in_flight == 0
+    assert world.state.counts[BranchStatus.RUNNING] == 0
 
 
 async def test_the_cap_on_calls_is_never_passed() -> None:
