@@ -45,21 +45,30 @@ class Child:
 
     process: subprocess.Popen[str]
     lines: list[str]
+    _unread: str = ""
 
     def wait_for_line(self, pattern: str, patience_s: float = PATIENCE_S) -> re.Match[str]:
         """The match in the first further line of output that has one."""
-        assert self.process.stdout
         until = time.monotonic() + patience_s
-        while (left := until - time.monotonic()) > 0:
-            if not select.select([self.process.stdout], [], [], left)[0]:
-                break
-            line = self.process.stdout.readline()
-            if not line:
-                break
-            self.lines.append(line.rstrip("\n"))
+        while (line := self._next_line(until)) is not None:
+            self.lines.append(line)
             if match := re.search(pattern, line):
                 return match
         raise AssertionError(f"No line like {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def _next_line(self, until: float) -> str | None:
+        """None at the end of the output and of patience. Reads past Python's own buffer."""
+        assert self.process.stdout
+        output = self.process.stdout.fileno()
+        while "\n" not in self._unread:
+            left = max(0.0, until - time.monotonic())
+            if not select.select([output], [], [], left)[0]:
+                return None
+            if not (read := os.read(output, 65_536)):
+                return None
+            self._unread += read.decode("utf-8", "replace")
+        line, _, self._unread = self._unread.partition("\n")
+        return line
 
     def stop(self, patience_s: float = 15.0) -> int:
         """SIGTERM and the exit code; what does not end in time is killed."""
@@ -70,7 +79,8 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             output, _ = self.process.communicate()
-        self.lines.extend(output.splitlines())
+        self.lines.extend((self._unread + output).splitlines())
+        self._unread = ""
         return self.process.returncode
 
 
