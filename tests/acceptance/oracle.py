@@ -20,16 +20,16 @@ PATIENCE_S = 90.0
 def run_file(path: Path, base_url: str, branches: int, **changes: Any) -> Path:
     """A run of `branches` lines, each its own prompt, against a simulated provider."""
     spec: dict[str, Any] = {
-        "name": "Lines",
+        "name": f"Lines {path.stem}",
         "pattern": "sectioning",
         "join": {"method": "concatenate"},
         "on_failure": {"policy": "mark_gaps"},
         "split": {"by": "line"},
         "prompts": [{"name": "Repeat", "text": "Repeat: {{ line.text }}"}],
-        "call": {"connection": "sim", "model": "simulated", "max_tokens": 200},
+        "call": {"connection": path.stem, "model": "simulated", "max_tokens": 200},
         "limits": {"tries": 4, "deadline_s": 20},
         "provider": {
-            "name": "sim", "kind": "simulated", "base_url": base_url, "in_flight": 8,
+            "name": path.stem, "kind": "simulated", "base_url": base_url, "in_flight": 8,
         },
         "input": {"text": "\n".join(f"line number {n}" for n in range(branches))},
     }  # fmt: skip
