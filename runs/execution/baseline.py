@@ -6,10 +6,12 @@ What the calls cost is added to the run; their answers are thrown away.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db.models import F
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.states import ENDED_RUN, BranchStatus
@@ -22,6 +24,8 @@ from runs.execution.load import Loaded
 from runs.metrics import baseline as figures
 from runs.models import Run
 
+LEASE = timedelta(minutes=5)  # three calls, one by one, under the longest usual deadline
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -29,13 +33,27 @@ class Wanted:
     calls: int
 
 
-def take(run_id: int) -> Wanted | None:
-    """The wish, taken so that no other worker measures too; None where there is none."""
-    run = Run.objects.filter(id=run_id, status__in=ENDED_RUN).first()
-    if run is None or not run.baseline.get("wanted"):
+def waiting() -> QuerySet[Run]:
+    """Ended runs that want a baseline and on which nobody is at work."""
+    return Run.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now()),
+        baseline_wanted__isnull=False,
+        status__in=ENDED_RUN,
+    )
+
+
+def take(run_id: int, owner: str) -> Wanted | None:
+    """The wish, leased so that no other worker measures too; None where there is none."""
+    run = waiting().filter(id=run_id).first()
+    if run is None or run.baseline_wanted is None:
         return None
-    calls = int(run.baseline["wanted"])
-    Run.objects.filter(id=run_id).update(baseline={"measuring": calls}, seq=F("seq") + 1)
+    calls = run.baseline_wanted
+    Run.objects.filter(id=run_id).update(
+        baseline={"measuring": calls},
+        lease_owner=owner,
+        lease_until=timezone.now() + LEASE,
+        seq=F("seq") + 1,
+    )
     return Wanted(Claim(run_id, run.fence, run.seq + 1), calls)
 
 
@@ -74,8 +92,13 @@ def _sample(loaded: Loaded, calls: int) -> list[BranchState]:
 
 def keep(loaded: Loaded, measured: Mapping[str, Any]) -> None:
     """Store the sample and the run's KPIs as they are with it."""
-    run = Run.objects.filter(id=loaded.state.id).first()
+    rows = Run.objects.filter(id=loaded.state.id)
+    run = rows.first()
     if run is None:
+        return
+    done = {"baseline": dict(measured), "baseline_wanted": None, "lease_owner": ""}
+    rows.update(**done, lease_until=None, seq=F("seq") + 1)
+    if "failed" in measured:
         return
     loaded.state.ended_ms = round(float(run.kpis.get("wall_s", 0.0)) * 1000)
     again = RunningFigures(
@@ -86,9 +109,4 @@ def keep(loaded: Loaded, measured: Mapping[str, Any]) -> None:
         baseline=measured,
         on_call=lambda seconds: None,
     )
-    Run.objects.filter(id=run.id).update(
-        baseline=dict(measured),
-        kpis=dict(again.final()),
-        spent_usd=F("spent_usd") + measured.get("cost_usd", 0.0),
-        seq=F("seq") + 1,
-    )
+    rows.update(kpis=dict(again.final()), spent_usd=F("spent_usd") + measured.get("cost_usd", 0.0))

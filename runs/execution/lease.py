@@ -62,7 +62,8 @@ def renew(fences: dict[int, int]) -> list[int]:
 
 def release_all() -> int:
     """Leases of an earlier process are dead: only for whoever holds the data directory alone."""
-    return Run.objects.filter(status__in=OPEN_RUN, lease_until__isnull=False).update(
+    has_lease = Q(status__in=OPEN_RUN) | Q(baseline_wanted__isnull=False)
+    return Run.objects.filter(has_lease, lease_until__isnull=False).update(
         lease_owner="", lease_until=None
     )
 

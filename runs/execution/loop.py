@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.db import close_old_connections
@@ -53,6 +53,7 @@ class EngineLoop:
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="parweb-reader")
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._coordinators: dict[int, Coordinator] = {}
+        self._measuring: set[asyncio.Task[dict[str, Any]]] = set()
         self._sweep_now = asyncio.Event()
         self._stopped = asyncio.Event()
         self._is_stopping = False
@@ -104,6 +105,8 @@ class EngineLoop:
         ]
         await self._stopped.wait()
         self._is_stopping = True
+        for measuring in list(self._measuring):
+            measuring.cancel()
         backs = [c.hand_back(self._grace_s) for c in list(self._coordinators.values())]
         await asyncio.gather(*backs, return_exceptions=True)
         await asyncio.gather(*self._runs.values(), return_exceptions=True)
@@ -147,14 +150,17 @@ class EngineLoop:
 
     async def _measure_baseline(self, run_id: int) -> None:
         """An ended run may want some of its calls made once more, one by one."""
-        wanted = await self._writer.submit(run_id, lambda: baseline.take(run_id))
+        wanted = await self._writer.submit(run_id, lambda: baseline.take(run_id, self._owner))
         if wanted is None:
             return
         loaded = await self._read(lambda: load(wanted.claim))
+        work = self._loop.create_task(baseline.measure(loaded, wanted.calls, self._workshop))
+        self._measuring.add(work)
+        work.add_done_callback(self._measuring.discard)
         try:
-            measured = await baseline.measure(loaded, wanted.calls, self._workshop)
-        except CallError as error:
-            measured = {"failed": error.message}
+            measured = await work
+        except (CallError, ValueError) as error:
+            measured = {"failed": str(error)}
         await self._writer.submit(run_id, lambda: baseline.keep(loaded, measured))
         self._bell.changed(run_id, wanted.claim.seq)
 
@@ -175,7 +181,8 @@ class EngineLoop:
 
     def _unowned(self) -> list[int]:
         room = self._settings.runs_at_once
-        return list(lease.claimable().order_by("id").values_list("id", flat=True)[:room])
+        open_runs = lease.claimable().order_by("id").values_list("id", flat=True)[:room]
+        return [*open_runs, *baseline.waiting().values_list("id", flat=True)[:1]]
 
     async def _read_controls(self) -> None:
         coordinators = dict(self._coordinators)

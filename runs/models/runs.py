@@ -83,6 +83,7 @@ class Run(models.Model):
     in_flight = models.PositiveIntegerField(default=0)
     kpis = models.JSONField(default=dict)
     baseline = models.JSONField(default=dict)  # a measured one-by-one sample, if asked for
+    baseline_wanted = models.PositiveIntegerField(null=True)  # calls to measure, until it is done
 
     class Meta:
         ordering = ["-id"]
@@ -97,6 +98,11 @@ class Run(models.Model):
             models.Index(fields=["owner", "-id"], name="run_by_owner"),
             models.Index(fields=["owner", "status", "-id"], name="run_by_status"),
             models.Index(fields=["configuration", "-id"], name="run_by_configuration"),
+            models.Index(
+                fields=["id"],
+                condition=Q(baseline_wanted__isnull=False),
+                name="run_baseline_wanted",
+            ),
             models.Index(
                 fields=["lease_until"],
                 condition=Q(status__in=sorted(OPEN_RUN)),

@@ -50,7 +50,8 @@ def ask_baseline(*, run: Run, sample: int = BASELINE_SAMPLE) -> None:
     ).count()
     if succeeded < BASELINE_SAMPLE:
         raise Conflict(f"A measured baseline needs {BASELINE_SAMPLE} branches that succeeded.")
-    _wish(run, baseline={"wanted": min(max(sample, BASELINE_SAMPLE), succeeded)})
+    calls = min(max(sample, BASELINE_SAMPLE), succeeded)
+    _wish(run, baseline={"wanted": calls}, baseline_wanted=calls)
 
 
 def delete(*, run: Run) -> None:
