@@ -21,7 +21,7 @@ cluster: $(VENV)/.cluster ## Start PostgreSQL, Valkey, one web and two worker pr
 	@exec $(BIN)/python manage.py cluster
 
 test: $(VENV)/.dev $(VENV)/.model chromium ## Run all tests, browser tests last
-	@$(BIN)/python -m pytest -m "not browser"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
 	@if command -v node >/dev/null; then node --test tests/js/*.test.js; \
 	  else echo "Node.js is not installed: tests/js are skipped"; fi
 	@$(BIN)/python -m pytest -m browser tests/browser
