@@ -1,8 +1,9 @@
 """A first visit in a real browser: the link signs in, pages load whole, nothing is refused."""
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Response
+from playwright.sync_api import Page
 
+from tests.browser.pages import Complaints
 from tests.processes import ServeParweb
 
 pytestmark = pytest.mark.browser
@@ -16,30 +17,6 @@ PAGES = (
     "/providers/",
     "/settings/",
 )
-
-
-class Complaints(list[str]):
-    """What the browser complains of: errors of scripts, refused sources, failed requests."""
-
-    def watch(self, page: Page) -> None:
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.append(str(error)))
-        page.on("response", self._response)
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.append(message.text)
-
-    def _response(self, response: Response) -> None:
-        if response.status >= 400:
-            self.append(f"{response.status} {response.url}")
-
-
-@pytest.fixture
-def complaints(page: Page) -> Complaints:
-    found = Complaints()
-    found.watch(page)
-    return found
 
 
 def test_the_link_signs_in_and_every_page_loads_whole(
