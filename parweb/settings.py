@@ -12,6 +12,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from parweb.datadir import prepare, signing_key
+from parweb.timezone import is_zone, machine_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -35,11 +36,15 @@ PARWEB_RUNS_PER_PROCESS: int = _whole_number("PARWEB_RUNS_PER_PROCESS", 20)
 PARWEB_WORKERS: int = _whole_number("PARWEB_WORKERS", 1)
 PARWEB_REDIS_URL: str = env.str("PARWEB_REDIS_URL", default="")
 PARWEB_DB_POOL: int = _whole_number("PARWEB_DB_POOL", 16)
+PARWEB_TIME_ZONE: str = env.str("PARWEB_TIME_ZONE", default="") or machine_zone()
 PARWEB_LOG_LEVEL: str = env.str("PARWEB_LOG_LEVEL", default="INFO").upper()
 PARWEB_SECRET_KEY: str = env.str("PARWEB_SECRET_KEY", default="")
 DEBUG: bool = env.bool("PARWEB_DEBUG", default=False)
 DATABASE_URL: str = env.str("DATABASE_URL", default="")
 # -------------------------------------------------------------------------------------------------
+
+if not is_zone(PARWEB_TIME_ZONE):
+    raise ImproperlyConfigured("PARWEB_TIME_ZONE must name a zone, such as Europe/Zurich.")
 
 prepare(PARWEB_DATA)
 PARWEB_KEY_FILE = PARWEB_DATA / "secret.key"
@@ -90,7 +95,7 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 USE_TZ = True
-TIME_ZONE = "UTC"
+TIME_ZONE = PARWEB_TIME_ZONE
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

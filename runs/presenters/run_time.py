@@ -100,7 +100,8 @@ def _hint(run: Run) -> str:
     if run.kpis.get("achieved_concurrency") is not None:
         parts.append(f"{run.kpis['achieved_concurrency']:.1f} in flight on average")
     if run.kpis.get("one_by_one_s"):
-        parts.append(f"one by one {figures.seconds(run.kpis['one_by_one_s'])}")
+        up_to = "" if run.kpis.get("speed_up_is") == "measured" else "up to "
+        parts.append(f"one by one {up_to}{figures.seconds(run.kpis['one_by_one_s'])}")
     return " · ".join(parts)
 
 

@@ -42,9 +42,12 @@ function faster(run) {
   }
   const oneByOne = seconds(kpis.one_by_one_s);
   const gain = kpis.speed_up;
-  if (!known(gain)) return [part(`${oneByOne} one by one, not measured`)];
+  const isMeasured = kpis.speed_up_is === "measured";
+  if (!known(gain) || (kpis.is_private && !isMeasured)) {
+    return [part(`not measured · one by one up to ${oneByOne}`)];
+  }
   if (gain < LEAST_GAIN) return [part(`no faster than one by one, ${oneByOne}`)];
-  if (kpis.speed_up_is === "measured") {
+  if (isMeasured) {
     return [part(`${times(gain)} faster`, "good"), part(` than ${oneByOne}, measured`)];
   }
   return [part(`up to ${times(gain)} faster`, "good"), part(` than ${oneByOne}`)];
