@@ -9,7 +9,13 @@ from pytest_django.fixtures import Settings
 
 from tests.factories import make_user
 
-pytest_plugins = ["tests.processes", "tests.servers", "tests.asgi", "tests.chromium"]
+pytest_plugins = [
+    "tests.processes",
+    "tests.servers",
+    "tests.cluster",
+    "tests.asgi",
+    "tests.chromium",
+]
 
 
 @pytest.fixture

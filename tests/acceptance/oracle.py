@@ -14,7 +14,13 @@ import yaml
 
 from tests.processes import ROOT, Parweb, Simulator, parweb_environment
 
+try:
+    import psycopg
+except ImportError:  # the extra `cluster` is not installed, and nothing asks for it
+    pass
+
 PATIENCE_S = 90.0
+Database = Path | str  # a data directory with SQLite's file, or the address of a PostgreSQL
 
 
 def run_file(path: Path, base_url: str, branches: int, **changes: Any) -> Path:
@@ -74,9 +80,9 @@ def wait_for_starts(simulator: Simulator, starts: int, patience_s: float = 30.0)
     raise AssertionError(f"The ledger never held {starts} requests.")
 
 
-def finished_uuids(data: Path) -> set[str]:
-    """Attempts of branches that are committed in a terminal state, straight from the file."""
-    return {row[0] for row in query(data, FINISHED)}
+def finished_uuids(database: Database) -> set[str]:
+    """Attempts of branches that are committed in a terminal state, straight from the database."""
+    return {row[0] for row in query(database, FINISHED)}
 
 
 FINISHED = (
@@ -85,8 +91,11 @@ FINISHED = (
 )
 
 
-def query(data: Path, sql: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(f"file:{data / 'parweb.sqlite3'}?mode=ro", uri=True) as db:
+def query(database: Database, sql: str) -> list[tuple[Any, ...]]:
+    if isinstance(database, str):
+        with psycopg.connect(database) as server:
+            return server.execute(sql.encode()).fetchall()
+    with sqlite3.connect(f"file:{database / 'parweb.sqlite3'}?mode=ro", uri=True) as db:
         return db.execute(sql).fetchall()
 
 

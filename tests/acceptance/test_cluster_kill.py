@@ -1,0 +1,128 @@
+"""A cluster that loses a worker or its Redis in the middle of a run, or hears of a run too often:
+the run ends, and nothing is paid twice."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from parweb.celery import app
+from tests.acceptance import oracle
+from tests.cluster import Cluster, StartCluster
+from tests.processes import Simulator, StartSimulator
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+BRANCHES = 60
+SHARE = 4  # a worker's half of the connection's 8 slots
+TAKEOVER_S = 40.0  # a lease of 30 s and a sweep each 10 s
+DELIVERIES = 30
+OPEN_ATTEMPTS = "SELECT count(*) FROM runs_attempt WHERE status = 'sent'"
+RUN = "SELECT id, lease_owner, status FROM runs_run"
+
+
+def launch(cluster: Cluster, simulator: Simulator, tmp_path: Path) -> oracle.Launch:
+    file = oracle.run_file(tmp_path / "run.yaml", simulator.base_url, BRANCHES)
+    return oracle.launch(cluster.data, "--file", str(file), **cluster.environment)
+
+
+def owner_of(cluster: Cluster) -> int:
+    """Process id of the worker that owns the one run; 0 where nobody does."""
+    [(_, owner, _)] = oracle.query(cluster.database_url, RUN)
+    return int(owner.split(":")[1]) if owner else 0
+
+
+def wait_for_owner(cluster: Cluster, pid: int, patience_s: float) -> float:
+    """Seconds until this worker owns the run."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < patience_s:
+        if owner_of(cluster) == pid:
+            return waited
+        time.sleep(0.05)
+    raise AssertionError(f"Worker {pid} did not take the run over within {patience_s} s.")
+
+
+def check_whole(cluster: Cluster, launched: oracle.Launch) -> None:
+    result = launched.result()
+    assert result["status"] == "succeeded", result
+    assert result["branches"] == {"succeeded": BRANCHES}
+    assert len(result["contributions"]) == BRANCHES
+    assert oracle.query(cluster.database_url, OPEN_ATTEMPTS) == [(0,)]
+
+
+def check_called_once(simulator: Simulator) -> None:
+    prompts = [e["prompt_hash"] for e in simulator.entries() if e["event"] == "start"]
+    assert len(prompts) == len(set(prompts)) == BRANCHES
+
+
+def test_another_worker_takes_over_from_a_killed_one_and_calls_no_finished_branch_again(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=2)
+    simulator = start_simulator("--latency", "uniform:0.1,0.4", "--seed", "3")
+    launched = launch(cluster, simulator, tmp_path)
+    oracle.wait_for_starts(simulator, BRANCHES // 2)
+    first = owner_of(cluster)
+    [second] = cluster.workers.keys() - {first}
+    cluster.kill_worker(first)
+    before, finished = simulator.entries(), oracle.finished_uuids(cluster.database_url)
+    assert finished
+    in_flight = {e["uuid"] for e in before if e["event"] == "start"} - finished
+    assert 0 < len(in_flight) <= SHARE, "killed in the middle"
+    took_s = wait_for_owner(cluster, second, TAKEOVER_S)
+    check_whole(cluster, launched)
+    oracle.check_after_kill(before, finished, simulator.entries())
+    print(f"taken over {took_s:.1f} s after the kill, {len(in_flight)} calls were in flight")
+
+
+def test_a_message_delivered_many_times_has_the_effect_of_one(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=2)
+    simulator = start_simulator("--latency", "uniform:0.1,0.3")
+    launched = launch(cluster, simulator, tmp_path)
+    oracle.wait_for_starts(simulator, 1)
+    [(run_id, _, _)] = oracle.query(cluster.database_url, RUN)
+    deliver(cluster, run_id)
+    check_whole(cluster, launched)
+    deliver(cluster, run_id)  # of a run that has ended, too
+    cluster.wait_until_heard()
+    check_called_once(simulator)
+    assert oracle.query(cluster.database_url, "SELECT fence, status FROM runs_run") == [
+        (1, "succeeded")
+    ]
+
+
+def deliver(cluster: Cluster, run_id: int) -> None:
+    """The doorbell of this run, rung often."""
+    with app.connection_for_write(cluster.environment["PARWEB_REDIS_URL"]) as connection:
+        for _ in range(DELIVERIES):
+            app.send_task("runs.execute", (run_id,), connection=connection, queue="parweb")
+
+
+@pytest.mark.parametrize("fault", ["flushed", "killed"])
+def test_a_run_goes_on_without_redis(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path, fault: str
+) -> None:
+    cluster = start_cluster(workers=2)
+    simulator = start_simulator("--latency", "uniform:0.1,0.3")
+    launched = launch(cluster, simulator, tmp_path)
+    oracle.wait_for_starts(simulator, BRANCHES // 4)
+    if fault == "flushed":
+        cluster.valkey.client().flushall()
+    else:
+        cluster.valkey.terminate()
+    check_whole(cluster, launched)
+    check_called_once(simulator)
+
+
+def test_a_run_launched_without_redis_is_found_by_a_sweep(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=2)
+    cluster.valkey.terminate()
+    simulator = start_simulator("--latency", "fixed:0.02")
+    launched = launch(cluster, simulator, tmp_path)
+    oracle.wait_for_starts(simulator, 1)
+    check_whole(cluster, launched)
+    check_called_once(simulator)
