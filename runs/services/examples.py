@@ -128,7 +128,7 @@ def incident_review(caller: Caller) -> dict[str, Any]:
         "split": {"by": "document"},
         "prompts": [_stored("Incident summary", "Summarise")],
         # Small models are cut at times; what they wrote until then is still worth reading.
-        "call": caller.call(max_tokens=90, temperature=0.2, stop=["\n"], accept_cut=True),
+        "call": caller.call(max_tokens=60, temperature=0.2, stop=["\n"], accept_cut=True),
         "limits": {"deadline_s": DEADLINE_S},
         "input": {"dataset": REPORTS},
     }
