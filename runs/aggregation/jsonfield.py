@@ -16,8 +16,10 @@ from runs.aggregation.numbers import written
 LONGEST_TEXT = 100_000  # characters looked at, from the end
 LONGEST_MENDED = 4_000  # characters of malformed JSON that a mending is tried on
 MOST_OPENED = 100  # brackets in it: a hostile text would take seconds with more
+DEEPEST = 200  # nested objects and lists
 _MOST_MENDED = 8
 _ABSENT = object()
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z)|[{}\[\]]', re.DOTALL)
 _STRING_OR_BRACE = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z)|[{}]', re.DOTALL)
 
 
@@ -63,10 +65,24 @@ def _end_of_object(text: str, start: int) -> int | None:
 
 
 def _strict(segment: str) -> Any:
+    if _is_deep(segment):
+        return None
     try:
         return json.loads(segment)
     except (ValueError, RecursionError):
         return None
+
+
+def _is_deep(segment: str) -> bool:
+    """Nested beyond any sense: parsers give up at depths that differ between Python versions."""
+    if segment.count("[") + segment.count("{") <= DEEPEST:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(segment):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _mended(segment: str) -> Any:
