@@ -158,6 +158,7 @@ else:
     CELERY_BROKER_URL = "memory://localhost/"
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up: its sweep finds the runs
 CELERY_TASK_DEFAULT_QUEUE = "parweb"
 CELERY_TASK_IGNORE_RESULT = True
 # The sweeper finds what a lost message would have told, so sending is tried once.

@@ -2,7 +2,7 @@
 next commit finds nothing to write to."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -53,11 +53,13 @@ def claim(run_id: int, owner: str) -> Claim | None:
 def renew(fences: dict[int, int]) -> list[int]:
     """Renew these runs' leases (fence by run id); returns those that are lost."""
     until = timezone.now() + LEASE
-    return [
-        run_id
-        for run_id, fence in fences.items()
-        if not Run.objects.filter(id=run_id, fence=fence).update(lease_until=until)
-    ]
+    return [run_id for run_id, fence in fences.items() if not _renew(run_id, fence, until)]
+
+
+def _renew(run_id: int, fence: int, until: datetime) -> bool:
+    """False where the run is another's or gone. A lease just given up stays given up."""
+    ours = Run.objects.filter(id=run_id, fence=fence)
+    return bool(ours.exclude(lease_owner="").update(lease_until=until)) or ours.exists()
 
 
 def release_all() -> int:

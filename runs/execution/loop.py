@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from runs.domain.errors import CallError, Fenced
 from runs.engine.coordinator import Coordinator
+from runs.engine.protocols import StoreUnavailable
 from runs.execution import baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
@@ -27,6 +28,7 @@ from runs.execution.load import load
 log = logging.getLogger(__name__)
 
 CONTROL_EVERY_S = 1.0
+DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
 Result = TypeVar("Result")
 
 
@@ -46,7 +48,7 @@ class LoopSettings:
 class EngineLoop:
     def __init__(self, settings: LoopSettings) -> None:
         self._settings = settings
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:8]}"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="parweb-engine", daemon=True)
         self._writer = store.Writer()
@@ -125,14 +127,23 @@ class EngineLoop:
 
     def _disowned(self, run_id: int) -> None:
         self._runs.pop(run_id, None)
-        self._coordinators.pop(run_id, None)
-        self._sweep_now.set()
+        if self._coordinators.pop(run_id, None) is not None:
+            self._sweep_now.set()  # there is room again; what did not begin waits its turn
 
     async def _own(self, run_id: int) -> None:
-        claimed = await self._writer.submit(run_id, lambda: lease.claim(run_id, self._owner))
-        if claimed is None:
-            await self._measure_baseline(run_id)
-            return
+        try:
+            claimed = await self._writer.submit(run_id, lambda: lease.claim(run_id, self._owner))
+            if claimed is None:
+                await self._measure_baseline(run_id)
+            else:
+                await self._work_on(claimed)
+        except Fenced:
+            log.warning("run %s: another worker has taken it", run_id)
+        except DATABASE_AWAY as error:
+            log.warning("run %s: left to a later sweep, the database is away: %s", run_id, error)
+
+    async def _work_on(self, claimed: lease.Claim) -> None:
+        run_id = claimed.run_id
         try:
             loaded = await self._read(lambda: load(claimed))
             coordinator = self._workshop.coordinator(loaded)
@@ -141,8 +152,8 @@ class EngineLoop:
                 await asyncio.gather(coordinator.work(loaded.control), coordinator.hand_back(0))
             else:
                 await coordinator.work(loaded.control)
-        except Fenced:
-            log.warning("run %s: another worker has taken it", run_id)
+        except (Fenced, *DATABASE_AWAY):
+            raise
         except Exception as error:
             log.exception("run %s: broken off", run_id)
             reason = f"Internal error, see the log: {type(error).__name__}"

@@ -57,6 +57,8 @@ class Writer:
 
     def submit(self, run_id: int, work: Callable[[], Result]) -> "asyncio.Future[Result]":
         future: Future[Result] = Future()
+        # Whoever waits may be cancelled; the work is done all the same, and its thread lives on.
+        future.set_running_or_notify_cancel()
         self._jobs.put(_Job(run_id, work, future))
         return asyncio.wrap_future(future)
 
