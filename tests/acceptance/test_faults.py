@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance import oracle
+from tests.cluster import StartCluster
 from tests.processes import Simulator, StartSimulator
 
 # What the provider did → the reason parweb must give.
@@ -99,16 +100,16 @@ def test_with_four_tries_what_can_pass_passes(
     assert all((faults[uuid] == "") == (status == "ok") for uuid, status, *_ in attempts)
 
 
-@pytest.mark.parametrize(
-    ("policy", "status", "outcome"),
-    [
-        ({"policy": "mark_gaps"}, "partial", "joined_with_gaps"),
-        ({"policy": "at_least", "least": 20}, "partial", "joined_with_gaps"),
-        ({"policy": "at_least", "least": 30}, "failed", "no_quorum"),
-        ({"policy": "all"}, "failed", "failed"),
-        ({"policy": "stop"}, "failed", "failed"),
-    ],
-)
+POLICIES: list[tuple[dict[str, Any], str, str]] = [
+    ({"policy": "mark_gaps"}, "partial", "joined_with_gaps"),
+    ({"policy": "at_least", "least": 20}, "partial", "joined_with_gaps"),
+    ({"policy": "at_least", "least": 30}, "failed", "no_quorum"),
+    ({"policy": "all"}, "failed", "failed"),
+    ({"policy": "stop"}, "failed", "failed"),
+]
+
+
+@pytest.mark.parametrize(("policy", "status", "outcome"), POLICIES)
 def test_the_failure_policy_does_what_it_says(
     start_simulator: StartSimulator,
     tmp_path: Path,
@@ -116,11 +117,38 @@ def test_the_failure_policy_does_what_it_says(
     status: str,
     outcome: str,
 ) -> None:
-    """One branch of 30 is refused for good."""
-    simulator = start_simulator(
-        "--latency", "fixed:0.02", "--fault", "400:1", "--fault-match", "line number 7"
-    )
+    simulator = one_refusal(start_simulator)
     result = run_it(tmp_path, simulator, 30, on_failure=policy)
+    check_policy(simulator, result, policy, status, outcome)
+
+
+@pytest.mark.cluster
+def test_the_failure_policies_do_what_they_say_in_a_cluster(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=2)
+    for number, (policy, status, outcome) in enumerate(POLICIES):
+        simulator = one_refusal(start_simulator)
+        file = oracle.run_file(
+            tmp_path / f"{number}.yaml", simulator.base_url, 30, on_failure=policy
+        )
+        launched = oracle.launch(cluster.data, "--file", str(file), **cluster.environment)
+        check_policy(simulator, launched.result(), policy, status, outcome)
+        simulator.child.stop()
+
+
+def one_refusal(start: StartSimulator) -> Simulator:
+    """A provider that refuses one branch of 30 for good."""
+    return start("--latency", "fixed:0.02", "--fault", "400:1", "--fault-match", "line number 7")
+
+
+def check_policy(
+    simulator: Simulator,
+    result: dict[str, Any],
+    policy: dict[str, Any],
+    status: str,
+    outcome: str,
+) -> None:
     assert (result["status"], result["outcome"]) == (status, outcome)
     assert len(result["contributions"]) == 30
     calls = len(faults_by_uuid(simulator))
