@@ -74,7 +74,8 @@ def _faster(run: Mapping[str, Any]) -> tuple[Part, ...]:
     one_by_one, gain = figures.seconds(kpis["one_by_one_s"]), kpis.get("speed_up")
     is_measured = kpis.get("speed_up_is") == "measured"
     if gain is None or (kpis.get("is_private") and not is_measured):
-        return (Part(f"not measured · one by one up to {one_by_one}"),)
+        known = "" if run["ended_ms"] is None else "not measured · "
+        return (Part(f"{known}one by one up to {one_by_one}"),)
     if gain < LEAST_GAIN:
         return (Part(f"no faster than one by one, {one_by_one}"),)
     if is_measured:

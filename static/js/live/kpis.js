@@ -37,14 +37,15 @@ function time(run) {
 
 function faster(run) {
   const { kpis } = run;
+  const isOpen = run.ended_ms === null;
   if (!kpis.one_by_one_s) {
-    return [part(run.ended_ms === null ? "one by one: not known yet" : "no call succeeded")];
+    return [part(isOpen ? "one by one: not known yet" : "no call succeeded")];
   }
   const oneByOne = seconds(kpis.one_by_one_s);
   const gain = kpis.speed_up;
   const isMeasured = kpis.speed_up_is === "measured";
   if (!known(gain) || (kpis.is_private && !isMeasured)) {
-    return [part(`not measured · one by one up to ${oneByOne}`)];
+    return [part(`${isOpen ? "" : "not measured · "}one by one up to ${oneByOne}`)];
   }
   if (gain < LEAST_GAIN) return [part(`no faster than one by one, ${oneByOne}`)];
   if (isMeasured) {
