@@ -1,5 +1,6 @@
 """What a worker does when its database or its lease goes away at a bad moment."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -35,6 +36,7 @@ async def test_the_writer_outlives_those_who_no_longer_wait(writer: Writer) -> N
     second = writer.submit(2, lambda: done.set_result(True))
     first.cancel()
     second.cancel()
+    await asyncio.sleep(0)  # the cancels reach the jobs
     may_go.set()
     assert done.result(PATIENCE_S), "what was queued is written all the same"
     assert await writer.submit(3, lambda: "still there") == "still there"
