@@ -135,21 +135,18 @@ def test_a_thousand_branches_on_the_page_never_hold_it_up(
         "--latency", "uniform:0.3,0.9", "--tokens-per-second", "60", "--tokens", "30"
     )
     provider = {
-        "name": "sim", "kind": "simulated", "base_url": simulator.base_url, "in_flight": 50,
+        "name": "thousand", "kind": "simulated", "base_url": simulator.base_url, "in_flight": 50,
     }  # fmt: skip
-    file = oracle.run_file(tmp_path / "run.yaml", simulator.base_url, 1000, provider=provider)
+    file = oracle.run_file(tmp_path / "thousand.yaml", simulator.base_url, 1000, provider=provider)
     page.add_init_script(WATCH_TASKS)
     page.goto(parweb.link)
     launched = oracle.launch(parweb.data, "--file", str(file))
-    oracle.wait_for_starts(simulator, 50)
+    oracle.wait_for_starts(simulator, 50, patience_s=90)
     page.goto(f"{parweb.url}/runs/")
     page.get_by_role("link", name="Lines").first.click()
     expect(page.locator("[data-flight]")).to_contain_text("50 in flight")
     expect(page.locator('[data-filter="all"] [data-count]')).to_have_text("1,000")
     mark(page)
-    page.locator("#timeline .branch").first.hover()
-    page.mouse.wheel(0, 9_000)
-    expect(page.locator("#timeline .branch").first).not_to_have_attribute("data-number", "0")
     expect(figure(page, "branches")).to_have_text("1,000", timeout=PATIENCE_MS)
     assert launched.result()["branches"] == {"succeeded": 1000}
     expect(page.locator("#run-pill")).to_contain_text("Joined")
