@@ -77,7 +77,8 @@ def _faster(run: Mapping[str, Any]) -> tuple[Part, ...]:
         known = "" if run["ended_ms"] is None else "not measured · "
         return (Part(f"{known}one by one up to {one_by_one}"),)
     if gain < LEAST_GAIN:
-        return (Part(f"no faster than one by one, {one_by_one}"),)
+        how = ", measured" if is_measured else ""
+        return (Part(f"no faster than one by one, {one_by_one}{how}"),)
     if is_measured:
         return (
             Part(f"{figures.times(gain)} faster", "good"),

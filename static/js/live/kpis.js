@@ -47,7 +47,9 @@ function faster(run) {
   if (!known(gain) || (kpis.is_private && !isMeasured)) {
     return [part(`${isOpen ? "" : "not measured · "}one by one up to ${oneByOne}`)];
   }
-  if (gain < LEAST_GAIN) return [part(`no faster than one by one, ${oneByOne}`)];
+  if (gain < LEAST_GAIN) {
+    return [part(`no faster than one by one, ${oneByOne}${isMeasured ? ", measured" : ""}`)];
+  }
   if (isMeasured) {
     return [part(`${times(gain)} faster`, "good"), part(` than ${oneByOne}, measured`)];
   }

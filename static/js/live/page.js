@@ -81,6 +81,9 @@ function ended() {
   if (isEnded) return;
   isEnded = true;
   for (const button of document.querySelectorAll("[data-while-open]")) button.hidden = true;
+  if (state.run?.status !== "cancelled") {
+    for (const button of document.querySelectorAll("[data-when-ended]")) button.hidden = false;
+  }
   document.getElementById("cancel-dialog")?.close();
   panel.touch();
 }
