@@ -51,7 +51,7 @@ def measure(options: argparse.Namespace, directory: Path) -> None:
     env = {**os.environ, "PARWEB_DATA": str(directory / "data"), "PYTHONUNBUFFERED": "1"}
     latency = f"fixed:{options.latency_ms / 1000}"
     simulator = start(
-        "-m", "runs.providers.simulator", "--port", "0", "--latency", latency, "--tokens", "20"
+        "-m", "runs.providers.simulator", "--port", "0", "--latency", latency, "--tokens", "4"
     )
     base_url = wait_for(simulator, r"(http://\S+)") + "/v1"
     parweb = start("manage.py", "serve", "--port", "0", env=env)

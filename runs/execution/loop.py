@@ -5,6 +5,7 @@ one queue, and the sweep finds it.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from runs.execution.load import load
 log = logging.getLogger(__name__)
 
 CONTROL_EVERY_S = 1.0
+COLLECT_AFTER = (50_000, 20, 100)
 DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
 Result = TypeVar("Result")
 
@@ -235,7 +237,11 @@ _running: EngineLoop | None = None
 
 
 def start(settings: LoopSettings) -> EngineLoop:
-    """Start this process's loop."""
+    """Start this process's loop. What is loaded by now stays: the garbage collector need not look
+    at it again, and looks seldom at the many small objects of calls (a tenth of their CPU)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     global _running  # noqa: PLW0603  one a process, as the design wants it
     _running = EngineLoop(settings)
     _running.start()
