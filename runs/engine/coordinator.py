@@ -17,7 +17,7 @@ from runs.domain.results import FAILED_OUTCOMES, ContributionKind, Outcome, Outc
 from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
 from runs.engine.admission import Lane, Room
 from runs.engine.calls import Calls
-from runs.engine.joining import Joining
+from runs.engine.joining import FIRST_AHEAD, Joining
 from runs.engine.journal import Journal
 from runs.engine.livetext import LiveText
 from runs.engine.protocols import (
@@ -135,7 +135,8 @@ class Coordinator:
         for branch in list(self.run.branches.values()):
             if branch.status is BranchStatus.PENDING:
                 self._queue(branch)
-        self._joining.open_waves()
+        self._joining.open_waves(FIRST_AHEAD)
+        self._journal.once_committed(self._joining.open_waves)
 
     def control(self, control: Control) -> None:
         """Heed the control columns; called with every commit and each second."""

@@ -21,6 +21,7 @@ from runs.engine.protocols import Planner
 from runs.engine.state import BranchState, JoinState, RunState
 
 PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
+FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
 
 
 class Joining:
@@ -46,16 +47,16 @@ class Joining:
 
     # -- opening ---------------------------------------------------------------------------
 
-    def open_waves(self) -> None:
-        """Open children, join by join, as far as may wait ahead of admission."""
+    def open_waves(self, ahead: int = PENDING_AHEAD) -> None:
+        """Open children, join by join, until `ahead` wait for admission."""
         for join in self._run.joins:
-            if self._run.pending >= PENDING_AHEAD or self.is_shut:
+            if self._run.pending >= ahead or self.is_shut:
                 return
             if join.branches_are_children and not join.is_over and not join.is_stopped:
-                self._open_wave(join)
+                self._open_wave(join, ahead)
 
-    def _open_wave(self, join: JoinState) -> None:
-        room = PENDING_AHEAD - self._run.pending
+    def _open_wave(self, join: JoinState, ahead: int) -> None:
+        room = ahead - self._run.pending
         for index in range(join.opened, join.opened + min(room, self._planner.next_wave(join))):
             spec = self._planner.spec(join, index)
             self._open(BranchState(next(self._numbers), join.number, spec.role, index, spec))

@@ -60,6 +60,7 @@ class Journal:
         self._answers: dict[int, str] = {}
         self._intents: list[Intent] = []
         self._is_dirty = False
+        self._once_committed: Callable[[], None] | None = None
         self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._soft_timer: asyncio.TimerHandle | None = None
@@ -107,6 +108,10 @@ class Journal:
         for intent in intents:
             intent.drop()
 
+    def once_committed(self, work: Callable[[], None]) -> None:
+        """Do `work` after the next commit, when its sockets have been opened."""
+        self._once_committed = work
+
     async def work(self) -> None:
         """Commit whatever is there, for ever; raises `Fenced`."""
         while True:
@@ -130,6 +135,9 @@ class Journal:
             self._run.seq = committed.seq
             for intent in intents:
                 intent.open()
+            if self._once_committed is not None:
+                asyncio.get_running_loop().call_soon(self._once_committed)
+                self._once_committed = None
             self._on_control(committed.control)
             self._observer.changed(self._run.id, committed.seq)
 
