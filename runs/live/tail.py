@@ -26,7 +26,7 @@ from runs.live.wire import Body, Detail, Position, Sight
 
 log = logging.getLogger(__name__)
 
-GAP_S = 0.06  # between two deltas to a viewer, counted from the last send
+GAP_S = 0.1  # between two deltas to a viewer, counted from the last send
 LOOK_S = 3.0  # without a doorbell, look this often
 ROWS_A_FRAME = 3000
 WINDOW_FRAMES = 8  # frames a viewer may leave unacknowledged

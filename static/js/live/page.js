@@ -85,7 +85,7 @@ function ended() {
     for (const button of document.querySelectorAll("[data-when-ended]")) button.hidden = false;
   }
   document.getElementById("cancel-dialog")?.close();
-  panel.touch();
+  panel.hurry();
 }
 
 function draw() {
@@ -102,8 +102,8 @@ function draw() {
 function refreshProse(run) {
   const key = keyOf(state.run, state.joins, run);
   if (lastKey !== undefined && key !== lastKey) {
-    panel.touch();
-    tablePanel?.touch();
+    panel.touch(run.planned);
+    tablePanel?.touch(run.planned);
   }
   lastKey = key;
   speak(run);

@@ -1,6 +1,7 @@
 // The prose beside the figures comes from the server, at most once a second while it changes.
 
 const LEAST_MS = 1000;
+const MS_A_BRANCH = 4; // telling of a large run costs the server more: it is told less often
 
 export class Panel {
   constructor(element) {
@@ -8,6 +9,7 @@ export class Panel {
     this.isStale = false;
     this.isLoading = false;
     this.last = 0;
+    this.least = LEAST_MS;
     for (const name of ["htmx:afterRequest", "htmx:sendError", "htmx:timeout"]) {
       element.addEventListener(name, () => {
         this.isLoading = false;
@@ -16,15 +18,24 @@ export class Panel {
     }
   }
 
-  // Ask for it anew, soon.
-  touch() {
+  // Ask for it anew, soon: as soon as is fair for a run of so many branches.
+  touch(branches = 0) {
+    this.least = Math.max(LEAST_MS, branches * MS_A_BRANCH);
     this.isStale = true;
     this.ask();
   }
 
+  // Ask for it anew, now: the run has ended.
+  hurry() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.last = -Infinity;
+    this.touch();
+  }
+
   ask() {
     if (!this.isStale || this.isLoading || this.timer) return;
-    const wait = LEAST_MS - (performance.now() - this.last);
+    const wait = this.least - (performance.now() - this.last);
     this.timer = setTimeout(() => {
       this.timer = null;
       this.isStale = false;
