@@ -69,7 +69,7 @@ def load(claimed: Claim) -> Loaded:
     if run is None or run.launched_at is None:
         raise Fenced
     configuration = configurations.parse(run.spec)
-    planned = [_planned(row) for row in Join.objects.filter(run=run).order_by("number")]
+    planned = [row.planned() for row in Join.objects.filter(run=run).order_by("number")]
     planner = RunPlanner(configuration, planned, _items(run))
     state = _run_state(run, claimed, configuration)
     state.joins = [_join_state(join) for join in planned]
@@ -107,18 +107,6 @@ def _run_state(run: Run, claimed: Claim, c: configurations.Configuration) -> Run
 def _items(run: Run) -> dict[int, Item]:
     rows = ItemRow.objects.filter(run=run).values_list("number", "label", "fields", "gold")
     return {number: Item(number, label, fields, gold) for number, label, fields, gold in rows}
-
-
-def _planned(row: Join) -> PlannedJoin:
-    return PlannedJoin(
-        index=row.number,
-        parent=row.parent_number,
-        position=row.position,
-        label=row.label,
-        children=row.children,
-        item=row.item_number,
-        branches_are_children=row.branches_are_children,
-    )
 
 
 def _join_state(join: PlannedJoin) -> JoinState:

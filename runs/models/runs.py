@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from runs.domain.plan import Role
+from runs.domain.plan import PlannedJoin, Role
 from runs.domain.results import OutcomeKind
 from runs.domain.states import (
     OPEN_RUN,
@@ -171,6 +171,18 @@ class Join(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="join_once")]
         indexes = [models.Index(fields=["run", "seq"], name="join_by_seq")]
+
+    def planned(self) -> PlannedJoin:
+        """The node of the plan that this row stands for."""
+        return PlannedJoin(
+            index=self.number,
+            parent=self.parent_number,
+            position=self.position,
+            label=self.label,
+            children=self.children,
+            item=self.item_number,
+            branches_are_children=self.branches_are_children,
+        )
 
 
 class Branch(models.Model):

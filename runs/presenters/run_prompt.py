@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runs.aggregation import registry
 from runs.domain.errors import ParwebError
-from runs.domain.plan import CHILD_ROLES, PlannedJoin, Role
+from runs.domain.plan import CHILD_ROLES, Role
 from runs.domain.policies import FailurePolicy
 from runs.domain.results import Ask, CallKey, Child, ChildState
 from runs.models import Branch, Join, Run
@@ -44,22 +44,10 @@ def prompt_of(run: Run, branch: Branch) -> Prompt | None:
 
 
 def _childs(run: Run, join: Join, branch: Branch) -> Prompt | None:
-    spec = build.branch_spec(configuration.parse(run.spec), _planned(join), branch.index)
+    spec = build.branch_spec(configuration.parse(run.spec), join.planned(), branch.index)
     item = queries.item(run, branch.item_number)
     text = rendering.render(spec.prompt, item.fields if item else {})
     return Prompt(_name(run, spec.prompt), spec.call.system, text)
-
-
-def _planned(join: Join) -> PlannedJoin:
-    return PlannedJoin(
-        index=join.number,
-        parent=join.parent_number,
-        position=join.position,
-        label=join.label,
-        children=join.children,
-        item=join.item_number,
-        branches_are_children=join.branches_are_children,
-    )
 
 
 def _name(run: Run, text: str) -> str:
