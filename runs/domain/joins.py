@@ -3,9 +3,10 @@
 The methods themselves live in `runs.aggregation`, one file each.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 
 class ReaderKind(StrEnum):
@@ -36,6 +37,24 @@ class Reader:
             raise ValueError("a JSON reader needs the name of a field")
 
 
+class ItemsKind(StrEnum):
+    LINES = "lines"
+    COMMAS = "commas"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReader:
+    """How a list is read from an answer. `lines`: one item a line, bullets and numbers taken off;
+    `json`: an array of texts or objects, `field` (dotted) names it inside an object. `key`: the
+    fields that make two objects one item; their other fields stay with the item they came with.
+    """
+
+    kind: ItemsKind = ItemsKind.LINES
+    field: str = ""
+    key: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Concatenate:
     method: Literal["concatenate"] = "concatenate"
@@ -43,18 +62,103 @@ class Concatenate:
     separator: str = "\n\n"
 
 
+PICK_PROMPT = (
+    "Below are several answers to one task, each under a letter. Pick the best one.\n\n"
+    "{{ rubric }}\n\n{{ answers }}\n\nEnd with the letter of the best answer alone."
+)
+SCORE_PROMPT = (
+    "Below is an answer to a task. Score it from 0 (useless) to 10 (perfect).\n\n"
+    "{{ rubric }}\n\n{{ answers }}\n\nEnd with the score alone."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCall:
+    """The model that judges. `connection` and `model` empty: those of the branches. `rubric`: what
+    makes an answer good. `max_tokens` of one verdict. `prompt` empty: the method's own."""
+
+    connection: str = ""
+    model: str = ""
+    max_tokens: int = 200
+    rubric: str = ""
+    prompt: str = ""
+
+    def __post_init__(self) -> None:
+        if self.prompt and "{{ answers }}" not in self.prompt:
+            raise ValueError("the judge's prompt must contain {{ answers }}")
+
+
 @dataclass(frozen=True, slots=True)
 class Majority:
-    """`least_share`: the leader's least share of the readable votes, 0..1."""
+    """`least_share`: the leader's least share of the readable votes (of their weight), 0..1.
+    `weights`: of a vote by the name of its voter (a model or prompt) or its number (from 1);
+    others weigh 1. `judge` is read only with ties `judge`."""
 
     method: Literal["majority"] = "majority"
     reader: Reader = field(default_factory=Reader)
-    ties: Literal["declare", "first_seen"] = "declare"
+    ties: Literal["declare", "first_seen", "judge"] = "declare"
     least_share: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+    judge: JudgeCall = field(default_factory=JudgeCall)
 
     def __post_init__(self) -> None:
         if not 0 <= self.least_share <= 1:
             raise ValueError("the least share lies between 0 and 1")
+        if any(not 0 < weight <= 1000 for weight in self.weights.values()):
+            raise ValueError("a weight is above 0 and at most 1000")
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """One list of all items. `least_support`: answers that must name an item, a number from 1 (the
+    union), `majority` (more than half of those read) or `all` (the intersection). `likeness`: how
+    like (0..100) two items must be to fold into one; 100 folds equal ones only."""
+
+    method: Literal["union"] = "union"
+    items: ItemReader = field(default_factory=ItemReader)
+    least_support: int | Literal["majority", "all"] = 1
+    likeness: float = 100.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.least_support, int) and self.least_support < 1:
+            raise ValueError("the least support is 1 or more, majority or all")
+        if not 50 <= self.likeness <= 100:
+            raise ValueError("the likeness lies between 50 and 100")
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """`trim`: the share (0..0.5) of the numbers left out at either end of a trimmed mean."""
+
+    method: Literal["numeric"] = "numeric"
+    reader: Reader = field(default_factory=lambda: Reader(kind=ReaderKind.NUMBER))
+    statistic: Literal["median", "mean", "trimmed_mean"] = "median"
+    trim: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.trim < 0.5:
+            raise ValueError("the trim is at least 0 and below 0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """JSON objects voted field by field. `schema`: a JSON schema of the object; answers that do not
+    fit it are unreadable. Empty: any object. `ties` within a field: declared, or the value seen
+    first (lowest branch index)."""
+
+    method: Literal["fields"] = "fields"
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    ties: Literal["declare", "first_seen"] = "declare"
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`pick`: one verdict on all answers, asked in both orders. `score`: each answer scored alone
+    by the rubric, from 0 to 10; the highest score wins."""
+
+    method: Literal["judge"] = "judge"
+    mode: Literal["pick", "score"] = "pick"
+    judge: JudgeCall = field(default_factory=JudgeCall)
 
 
 MERGE_PROMPT = (
@@ -66,7 +170,8 @@ MERGE_PROMPT = (
 @dataclass(frozen=True, slots=True)
 class Merge:
     """`prompt` may use `{{ parts }}` and `{{ missing }}`. `connection` and `model` empty: those of
-    the branches. `parts`: texts a merge call reads at most. `max_tokens` of one merge."""
+    the branches. `parts`: texts a merge call reads at most. `max_tokens` of one merge. `check`: ask
+    a model afterwards what of the result has no source, contradicts another or was left out."""
 
     method: Literal["merge"] = "merge"
     prompt: str = MERGE_PROMPT
@@ -74,6 +179,7 @@ class Merge:
     model: str = ""
     parts: int = 6
     max_tokens: int = 400
+    check: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.parts <= 50:
@@ -95,4 +201,4 @@ class Gate:
     require: Literal["all", "any"] = "all"
 
 
-JoinSettings = Concatenate | Majority | Merge | Gate
+JoinSettings = Concatenate | Majority | Union | Numeric | Fields | Merge | Judge | Gate

@@ -47,7 +47,8 @@ class CallSettings:
 
 @dataclass(frozen=True, slots=True)
 class BranchSpec:
-    """All that makes the call of the child `index` of a join; rendered when its wave opens."""
+    """All that makes the call of the child `index` of a join; rendered when its wave opens.
+    `voter` names the variation of a vote, else the model."""
 
     index: int
     role: Role
@@ -55,6 +56,7 @@ class BranchSpec:
     item: int
     prompt: str
     call: CallSettings
+    voter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Child:
     """A join's child as its aggregator sees it: a branch's answer or a child join's value.
 
     `index` is the position among the children, from 0. `reason` says why there is no text.
+    `voter` names what answered: the variation of a vote, else the model.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Child:
     reason: str = ""
     is_cut: bool = False
     role: Role = Role.SECTION
+    voter: str = ""
 
 
 class ContributionKind(StrEnum):

@@ -159,7 +159,9 @@ class Calls:
                 self._journal.soft(branch, attempt)
             take_piece(part)
 
-        request = ModelRequest(prompt, branch.spec.call, self._run.limits, attempt.uuid)
+        request = ModelRequest(
+            prompt, branch.spec.call, self._run.limits, attempt.uuid, sample=branch.index
+        )
         end: Completion | CallError | None = None
         try:
             end = await lane.client.complete(request, on_piece)

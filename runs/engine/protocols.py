@@ -15,12 +15,14 @@ OnPiece = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One call as a client sends it. `uuid` names the attempt (`Idempotency-Key`)."""
+    """One call as a client sends it. `uuid` names the attempt (`Idempotency-Key`). `sample` tells
+    calls with the same prompt apart: the place among its join's children."""
 
     prompt: str
     call: CallSettings
     limits: CallLimits
     uuid: str
+    sample: int = 0
 
 
 class ModelClient(Protocol):

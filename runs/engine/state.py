@@ -84,6 +84,7 @@ class BranchState:
             reason=self.reason,
             is_cut=self.is_cut,
             role=self.role,
+            voter=self.spec.voter or self.spec.call.model,
         )
 
 

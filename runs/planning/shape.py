@@ -9,7 +9,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from runs.domain.joins import Concatenate, Gate, JoinSettings, Majority, Merge, Reader
+from runs.domain.joins import (
+    Concatenate,
+    Fields,
+    Gate,
+    ItemReader,
+    JoinSettings,
+    Judge,
+    JudgeCall,
+    Majority,
+    Merge,
+    Numeric,
+    Reader,
+    Union,
+)
 from runs.domain.policies import OnFailure
 from runs.planning.fields import characters, marks, number, whole
 
@@ -21,7 +34,9 @@ Pattern = Literal["sectioning", "voting"]
 SplitBy = Literal["document", "chunks", "line", "list", "row", "prompts"]
 Vary = Literal["none", "temperature", "template", "model"]
 PromptRole = Literal["section", "guard"]
-ProviderKind = Literal["openai_compatible", "local", "simulated"]
+EachBy = Literal["document", "chunks", "line", "list", "row"]
+Stop = Literal["all", "confident", "strict", "decided"]
+ProviderKind = Literal["openai_compatible", "local", "simulated", "replay"]
 
 ConnectionName = Annotated[str, characters(1, 80)]
 ModelName = Annotated[str, characters(1, 120)]
@@ -61,15 +76,31 @@ class Split(Shape):
     chunk_tokens: Annotated[int, whole(50, 100_000)] = 800
 
 
+class Each(Shape):
+    """Voting only: one vote for every piece of the input, and the join of their results. The join
+    of the configuration joins the votes on one piece."""
+
+    by: EachBy = "row"
+    chunk_tokens: Annotated[int, whole(50, 100_000)] = 800
+    join: Annotated[JoinSettings, Field(discriminator="method")] = Concatenate(separator="\n")
+    on_failure: FailureSettings = FailureSettings()
+
+
 class ModelChoice(Shape):
     connection: ConnectionName
     model: ModelName
 
 
 class Votes(Shape):
-    """Voting only. Variations go round and round through the votes."""
+    """Voting only. Variations go round and round through the votes. `samples` is the most votes
+    there may be; `stop` says when fewer are enough: `all` asks for every vote, `confident` and
+    `strict` stop once the leader would win the full vote with .95 and .99, `decided` once nothing
+    can change it. A wave launches at least `wave_least` and at most `wave_most` votes."""
 
     samples: Annotated[int, whole(1, 10_000)] = 5
+    stop: Stop = "all"
+    wave_least: Annotated[int, whole(1, 10_000)] = 1
+    wave_most: Annotated[int, whole(1, 10_000)] | None = None
     vary: Vary = "none"
     temperatures: Annotated[tuple[Temperature, ...], Field(max_length=50)] = ()
     models: Annotated[tuple[ModelChoice, ...], Field(max_length=50)] = ()
@@ -132,7 +163,8 @@ Row = dict[str, Annotated[str, BeforeValidator(cell)]]
 
 
 class Input(Shape):
-    """Exactly one of its fields is given. `files` are paths, `dataset` the name of a stored one."""
+    """Exactly one source is given. `files` are paths, `dataset` the name of a stored one. `gold`:
+    the column of rows that holds the right answer; it is never shown to a model."""
 
     text: Annotated[str, characters(0, MOST_INPUT)] | None = None
     documents: Annotated[tuple[InputDocument, ...], Field(max_length=10_000)] | None = None
@@ -141,6 +173,7 @@ class Input(Shape):
         Annotated[tuple[Annotated[str, characters(1, 4096)], ...], Field(max_length=1000)] | None
     ) = None
     dataset: Annotated[str, characters(1, 120)] | None = None
+    gold: Annotated[str, characters(1, 120)] | None = None
 
 
 class Configuration(Shape):
@@ -150,6 +183,7 @@ class Configuration(Shape):
     on_failure: FailureSettings = FailureSettings()
     split: Split = Split()
     votes: Votes = Votes()
+    each: Each | None = None
     prompts: Annotated[tuple[Prompt, ...], Field(min_length=1, max_length=MOST_PROMPTS)]
     call: Call
     limits: Limits = Limits()
@@ -160,7 +194,11 @@ class Configuration(Shape):
 JOINS: Mapping[str, type] = {
     "concatenate": Concatenate,
     "majority": Majority,
+    "union": Union,
+    "numeric": Numeric,
+    "fields": Fields,
     "merge": Merge,
+    "judge": Judge,
     "gate": Gate,
 }
 
@@ -170,6 +208,7 @@ GROUPS: Mapping[str, type] = {
     "on_failure": FailureSettings,
     "split": Split,
     "votes": Votes,
+    "each": Each,
     "votes.models.*": ModelChoice,
     "prompts.*": Prompt,
     "call": Call,
@@ -178,4 +217,6 @@ GROUPS: Mapping[str, type] = {
     "input": Input,
     "input.documents.*": InputDocument,
     "join.reader": Reader,
+    "join.items": ItemReader,
+    "join.judge": JudgeCall,
 }

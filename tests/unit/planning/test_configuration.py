@@ -93,7 +93,7 @@ def test_dumping_and_parsing_gives_the_same_configuration(spec: dict[str, Any]) 
         ("call", 3, "group of fields"),
         ("split", [], "group of fields"),
         ("join", "majority", "group of fields"),
-        ("join.method", "raffle", "concatenate, majority, merge, gate"),
+        ("join.method", "raffle", "concatenate, majority, union, numeric"),
         ("join.least_share", 1.5, "from 0 to 1"),
         ("join.least_share", "half", "from 0 to 1"),
         ("join.ties", "coin", "declare or first_seen"),
@@ -148,7 +148,7 @@ def test_a_refusal_names_the_field_and_says_what_is_allowed(
         ({"method": "merge", "prompt": "Join them."}, "prompt", "{{ parts }}"),
         ({"method": "merge", "prompt": "{{ parts }} {{ answers }}"}, "prompt", "{{ missing }}"),
         ({"method": "merge", "prompt": ""}, "prompt", "{{ parts }}"),
-        ({}, "method", "concatenate, majority, merge, gate"),
+        ({}, "method", "concatenate, majority, union, numeric"),
     ],
 )
 def test_a_join_is_refused_beside_its_very_field(
