@@ -78,13 +78,13 @@ def _from_context(kind: str, context: Mapping[str, Any], otherwise: str) -> str:
 
 
 def _path(location: Sequence[int | str]) -> str:
-    """Dotted, without the name of the join's method, which pydantic puts in between."""
+    """Dotted, without the name of a join's method, which pydantic puts in between."""
     return ".".join(str(part) for part in _without_tag(location))
 
 
 def _without_tag(location: Sequence[int | str]) -> Iterator[int | str]:
     for place, part in enumerate(location):
-        if not (place == 1 and location[0] == "join" and part in JOINS):
+        if not (place and location[place - 1] == "join" and part in JOINS):
             yield part
 
 
@@ -96,7 +96,8 @@ def _unknown_field(location: Sequence[int | str]) -> str:
 
 
 def _group(location: Sequence[int | str]) -> type:
-    if len(location) == 2 and location[0] == "join":
-        return JOINS[str(location[1])]
+    if len(location) > 1 and location[-2] == "join":
+        return JOINS[str(location[-1])]
     parts = ("*" if isinstance(part, int) else part for part in _without_tag(location))
-    return GROUPS[".".join(str(part) for part in parts)]
+    path = ".".join(str(part) for part in parts)
+    return GROUPS[path if path in GROUPS else path.removeprefix("each.")]

@@ -144,7 +144,9 @@ class Limits(Shape):
 
 
 class Provider(Shape):
-    """A connection that a file brings along; the key comes from `api_key_env`."""
+    """A connection that a file brings along; the key comes from `api_key_env`. Only `replay` reads
+    `recording`, the path of recorded answers, and `pace`: seconds a call, as in `0.5`, or tokens a
+    second, as in `80/s`; empty is at once."""
 
     name: ConnectionName
     kind: ProviderKind = "openai_compatible"
@@ -152,6 +154,8 @@ class Provider(Shape):
     api_key_env: Annotated[str, characters(0, 120)] = ""
     in_flight: Annotated[int, whole(1, 10_000)] = 8
     calls_per_minute: Annotated[int, whole(1, 10_000_000)] | None = None
+    recording: Annotated[str, characters(0, 4096)] = ""
+    pace: Annotated[str, characters(0, 20)] = ""
 
 
 class InputDocument(Shape):
