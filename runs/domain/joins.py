@@ -64,26 +64,33 @@ class Concatenate:
 
 PICK_PROMPT = (
     "Below are several answers to one task, each under a letter. Pick the best one.\n\n"
-    "{{ rubric }}\n\n{{ answers }}\n\nEnd with the letter of the best answer alone."
+    "{{ task }}\n\n{{ rubric }}\n\n{{ answers }}\n\n"
+    "End with the letter of the best answer alone."
 )
 SCORE_PROMPT = (
     "Below is an answer to a task. Score it from 0 (useless) to 10 (perfect).\n\n"
-    "{{ rubric }}\n\n{{ answers }}\n\nEnd with the score alone."
+    "{{ task }}\n\n{{ rubric }}\n\n{{ answers }}\n\nEnd with the score alone."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeCall:
     """The model that judges. `connection` and `model` empty: those of the branches. `rubric`: what
-    makes an answer good. `max_tokens` of one verdict. `prompt` empty: the method's own."""
+    makes an answer good. `task`: what was asked; empty: the prompt of the votes. `max_tokens` of
+    one verdict. `temperature` None: the provider's. `prompt` empty: the method's own, answered as
+    JSON; an own one may use `{{ answers }}`, `{{ rubric }}` and `{{ task }}`."""
 
     connection: str = ""
     model: str = ""
     max_tokens: int = 200
     rubric: str = ""
     prompt: str = ""
+    task: str = ""
+    temperature: float | None = 0.0
 
     def __post_init__(self) -> None:
+        if self.temperature is not None and not 0 <= self.temperature <= 2:
+            raise ValueError("the temperature lies between 0 and 2")
         if self.prompt and "{{ answers }}" not in self.prompt:
             raise ValueError("the judge's prompt must contain {{ answers }}")
 

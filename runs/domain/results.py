@@ -117,11 +117,13 @@ class CallKey:
 
 @dataclass(frozen=True, slots=True)
 class JoinCall:
-    """A call that a join needs: made by the engine as an ordinary branch of that join."""
+    """A call that a join needs: made by the engine as an ordinary branch of that join. `schema`:
+    the JSON schema that its answer is to fit, where the provider can see to it."""
 
     key: CallKey
     prompt: str
     label: str = ""
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
