@@ -5,6 +5,7 @@ and the figures of quality. Knows no method.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from runs.domain.plan import Role
@@ -23,12 +24,14 @@ CUT_NOTE = "its answer was cut by the output limit"
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A child and what a method can use of it: `value`, None where nothing. `shown`: the value as
-    the answer wrote it. `note`: why nothing can be used, or how the value was read."""
+    the answer wrote it. `note`: why nothing can be used, or how the value was read. `weight`: what
+    it weighs where values are counted."""
 
     child: Child
     value: str | None
     shown: str = ""
     note: str = ""
+    weight: int | Fraction = 1
 
     @property
     def is_usable(self) -> bool:
