@@ -11,6 +11,7 @@ ParwebError
     ├── ProviderUnavailable   408, 5xx, refused, reset, name not found
     ├── DeadlineExceeded      the total deadline or the idle timeout passed
     ├── BadReply              malformed, cut, empty, too large, an error inside a 200
+    │   └── NothingRecorded   a replayed sample without an answer
     ├── AnswerCut             ended by the output limit (`length`); the text is kept
     ├── ContentFiltered       the provider withheld the answer
     ├── WrongKey              401, 403
@@ -110,6 +111,12 @@ class BadReply(CallError):
     kind = "bad_reply"
     retryable = True
     advice = "The reply was malformed or cut before its end mark."
+
+
+class NothingRecorded(BadReply):
+    kind = "nothing_recorded"
+    retryable = False
+    advice = "No answer was recorded."
 
 
 class AnswerCut(CallError):

@@ -104,7 +104,7 @@ class Workshop:
         return self._gate(connection, model), self.client(connection.mapping)
 
     def client(self, mapping: Mapping[str, Any]) -> ModelClient:
-        key = tuple(str(mapping[part]) for part in ("kind", "base_url", "api_key"))
+        key = tuple(str(mapping[part]) for part in ("kind", "base_url", "api_key", "replay"))
         if key not in self._clients:
             self._clients[key] = registry.client(mapping, private_hosts=self._private_hosts)
         return self._clients[key]

@@ -19,6 +19,7 @@ from runs.domain.results import Contribution, ContributionKind, Outcome, Outcome
 from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
 from runs.engine.protocols import Control
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+from runs.execution import recordings
 from runs.execution.lease import Claim
 from runs.execution.planner import RunPlanner
 from runs.execution.rows import watched_of
@@ -244,7 +245,7 @@ def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
         row = Connection(
             id=frozen.get("id") or 0, name=frozen.get("name", ""), kind=frozen["kind"],
             base_url=frozen.get("base_url", ""), in_flight=frozen.get("in_flight", 8),
-            calls_per_minute=frozen.get("calls_per_minute"),
+            calls_per_minute=frozen.get("calls_per_minute"), replay=frozen.get("replay", {}),
         )  # fmt: skip
     states = LimiterState.objects.filter(connection_id=row.id, not_before__isnull=False)
     return LoadedConnection(
@@ -267,4 +268,5 @@ def client_mapping(row: Connection) -> dict[str, Any]:
         "base_url": row.base_url,
         "api_key": key,
         "in_flight": row.in_flight,
+        "replay": {**row.replay, "path": recordings.path_of(row.replay.get("recording", ""))},
     }

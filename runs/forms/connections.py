@@ -1,16 +1,21 @@
 """A provider connection's form. The stored key is never shown; an empty field keeps it."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 
 from runs.forms.fields import DecimalField, LinesField, NameField, WholeField
 from runs.models import Connection
-from runs.services.connections import KNOWN_ADDRESSES
+from runs.services.connections import KNOWN_ADDRESSES, keep_recording, replay_values
 
 LARGEST = 2**31 - 1
+MOST_RECORDED = 50_000_000
+PACE = re.compile(r"\d{1,6}(\.\d{1,6})?(/s)?", re.ASCII)
 
 
 class ConnectionForm(forms.Form):
@@ -35,6 +40,15 @@ class ConnectionForm(forms.Form):
     calls_per_minute = WholeField(
         label="Calls a minute", least=1, help_text="Empty: no limit is known."
     )
+    recording = forms.FileField(label="Recording", required=False, allow_empty_file=True)
+    shuffle = WholeField(
+        label="Shuffle with the seed", least=0, help_text="Empty: samples in recorded order."
+    )
+    pace = NameField(
+        label="Pace",
+        max_length=20,
+        help_text="Seconds a call, as in 0.5, or tokens a second, as in 80/s. Empty: at once.",
+    )
     price_input = DecimalField(
         label="Price of input, $ a million tokens", help_text="Empty: from the price table."
     )
@@ -43,8 +57,10 @@ class ConnectionForm(forms.Form):
     )
 
     def __init__(self, *args: Any, owner: User, stored: Connection | None = None, **kwargs: Any):
-        initial = {name: getattr(stored, name) for name in self.base_fields} if stored else {}
+        initial = {n: getattr(stored, n) for n in self.base_fields if hasattr(stored, n)}
         initial.pop("api_key", None)
+        self._replay: Mapping[str, Any] = stored.replay if stored else {}
+        initial |= {name: self._replay.get(name) for name in ("shuffle", "pace")}
         if stored:
             initial["model_names"] = "\n".join(stored.model_names)
         kwargs["initial"] = {"in_flight": 8, **initial}
@@ -56,6 +72,12 @@ class ConnectionForm(forms.Form):
             if self.has_key
             else "Stored encrypted and never shown again. Sent only to the address above."
         )
+        self.fields["recording"].help_text = (
+            "One is stored. Choose a file only to replace it."
+            if self._replay.get("recording")
+            else "JSONL, one question a line: question_id, question, gold, samples."
+        )
+        self.fields["recording"].widget.attrs["accept"] = ".jsonl,.ndjson,.txt"
         self._fit_address(owner, stored)
 
     def _fit_address(self, owner: User, stored: Connection | None) -> None:
@@ -103,6 +125,28 @@ class ConnectionForm(forms.Form):
     def clean_price_output(self) -> float | None:
         return self._price("price_output")
 
+    def clean_shuffle(self) -> int | None:
+        seed: int | None = self.cleaned_data["shuffle"]
+        if seed is not None and not 0 <= seed <= LARGEST:
+            raise forms.ValidationError("A whole number from 0, or empty.")
+        return seed
+
+    def clean_pace(self) -> str:
+        pace: str = self.cleaned_data["pace"]
+        if pace and not PACE.fullmatch(pace):
+            raise forms.ValidationError("Seconds as in 0.5, or tokens a second as in 80/s.")
+        return pace
+
+    def clean_recording(self) -> UploadedFile | None:
+        file: UploadedFile | None = self.cleaned_data["recording"]
+        if self.cleaned_data.get("kind") != Connection.Kind.REPLAY:
+            return None
+        if file is None and not self._replay.get("recording"):
+            raise forms.ValidationError("Choose the file of recorded answers.")
+        if file is not None and (file.size or 0) > MOST_RECORDED:
+            raise forms.ValidationError(f"At most {MOST_RECORDED // 10**6} MB.")
+        return file
+
     def _price(self, name: str) -> float | None:
         price: float | None = self.cleaned_data[name]
         if price is not None and not 0 <= price <= 1e6:
@@ -110,5 +154,11 @@ class ConnectionForm(forms.Form):
         return price
 
     def values(self) -> dict[str, Any]:
-        """The columns to write."""
-        return {"api_key_env": "", **self.cleaned_data}
+        """The columns to write. Raises `InvalidInput` where the uploaded recording is none."""
+        kept = {"api_key_env": "", **self.cleaned_data}
+        file, shuffle, pace = (kept.pop(name) for name in ("recording", "shuffle", "pace"))
+        kept["replay"] = {}
+        if kept["kind"] == Connection.Kind.REPLAY:
+            key = keep_recording(file.chunks()) if file else str(self._replay["recording"])
+            kept["replay"] = replay_values(key, shuffle, pace)
+        return kept

@@ -11,19 +11,22 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
-from runs.domain.errors import InvalidConfiguration
+from runs.domain.errors import InvalidConfiguration, InvalidInput
 from runs.management.first_start import ensure_first_user
 from runs.models import Configuration as Row
+from runs.models import Connection
 from runs.planning import configuration as configurations
 from runs.planning import files
 from runs.planning.configuration import Configuration
 from runs.planning.inputs import InputFile, Material
 from runs.queries.configurations import configurations_of, newest_revision
+from runs.services.connections import keep_recording
 
 USAGE = 2
 YAML_SUFFIXES = (".yaml", ".yml")
 MOST_BYTES = 64 * 1024 * 1024
 MOST_FILES = 10_000
+CHUNK = 1024 * 1024
 STDIN = "-"
 
 
@@ -45,6 +48,7 @@ def read_request(
     if file is not None:
         configuration, row = _from_file(owner, file, name)
         beside = file.parent
+        configuration = _with_recording(configuration, beside)
     elif name is not None:
         row = _row(owner, name)
         if row is None:
@@ -104,6 +108,23 @@ def _from_file(owner: User, path: Path, name: str | None) -> tuple[Configuration
     if name is not None:
         configuration = configuration.model_copy(update={"name": name[:120]})
     return configuration, _row(owner, configuration.name)
+
+
+def _with_recording(configuration: Configuration, beside: Path) -> Configuration:
+    """The recording that the file's provider names is stored where whoever executes finds it."""
+    provider = configuration.provider
+    if provider is None or provider.kind != Connection.Kind.REPLAY or not provider.recording:
+        return configuration
+    path = beside / provider.recording
+    try:
+        with path.open("rb") as file:
+            key = keep_recording(iter(lambda: file.read(CHUNK), b""))
+    except OSError as error:
+        raise usage(f"{path} cannot be read: {error.strerror or error}.") from error
+    except InvalidInput as error:
+        raise usage(f"{path}: {error.message}") from error
+    stored = provider.model_copy(update={"recording": key})
+    return configuration.model_copy(update={"provider": stored})
 
 
 def _material(configuration: Configuration, inputs: Sequence[str], beside: Path) -> Material | None:

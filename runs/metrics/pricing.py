@@ -11,7 +11,7 @@ from genai_prices.types import PriceCalculation
 
 from runs.domain.usage import Price
 
-FREE_KINDS = frozenset({"local", "simulated"})
+FREE_KINDS = frozenset({"local", "simulated", "replay"})
 ANYBODYS_KINDS = frozenset({"openai_compatible"})  # a dialect: it says nothing on who is paid
 _SAMPLE = 1_000  # tokens priced: few enough for the base tier of every model
 _PER_M = 1_000_000 // _SAMPLE
@@ -27,8 +27,8 @@ def price(
 ) -> Price | None:
     """US dollars per million tokens, None where they are unknown: unknown is never free.
 
-    provider_hint: `local` or `simulated` (free unless overridden), the connection's base URL, or
-    a provider's name as in the table. override_in, override_out: the connection's own prices.
+    provider_hint: `local`, `simulated` or `replay` (free unless overridden), the connection's base
+    URL, or a provider's name as in the table. override_in, override_out: the connection's own.
     at: the time whose prices are meant, for the few models that have cheaper hours.
     """
     if override_in is not None and override_out is not None:

@@ -11,12 +11,15 @@ class Connection(models.Model):
 
     Limits: `in_flight` calls at once; `calls_per_minute` and `tokens_per_minute`, null where none
     is declared. Prices in US dollars per million tokens; null where unknown or from the table.
+    `replay`, for that kind only: `recording` (the stored file's key), `shuffle` (a seed or null),
+    `pace` (seconds a call, `0.5`, or tokens a second, `80/s`; empty: at once).
     """
 
     class Kind(models.TextChoices):
         OPENAI = "openai_compatible", "OpenAI-compatible"
         LOCAL = "local", "Local model"
         SIMULATED = "simulated", "Simulated"
+        REPLAY = "replay", "Replay of a recording"
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
     name = models.CharField(max_length=80)
@@ -29,6 +32,7 @@ class Connection(models.Model):
     calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
     price_input = models.FloatField(null=True, blank=True)
     price_output = models.FloatField(null=True, blank=True)
+    replay = models.JSONField(default=dict, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
     test_result = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -45,6 +49,10 @@ class Connection(models.Model):
     @property
     def is_simulated(self) -> bool:
         return self.kind == self.Kind.SIMULATED
+
+    @property
+    def is_replayed(self) -> bool:
+        return self.kind == self.Kind.REPLAY
 
     @property
     def is_ok(self) -> bool:

@@ -48,6 +48,7 @@ class Run(models.Model):
     spec = models.JSONField()
     connections = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
+    is_replayed = models.BooleanField(default=False)
     warnings = models.JSONField(default=list)
     estimate = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=64, null=True)

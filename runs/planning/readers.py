@@ -20,6 +20,7 @@ LINES = ("jsonl", "ndjson")
 ALLOWED = "txt, md, csv, tsv, jsonl and pdf"
 MOST_COLUMNS = 500
 LONGEST_COLUMN = 120
+RECORDED = "samples"  # of a recording read as rows: its answers are no input
 _DELIMITERS = ",;\t|"
 
 Row = Mapping[str, str]
@@ -185,7 +186,11 @@ def _json_row(line: str, place: str) -> Row:
         raise _refused(f"{place}: this is no JSON; each line must be one object", FIELD) from None
     if not isinstance(value, dict) or not value:
         raise _refused(f'{place}: must be an object, as in {{"question": "…"}}', FIELD)
-    return {clean(key): clean(str(cell(inner))) for key, inner in value.items()}
+    return {
+        clean(key): clean(str(cell(inner)))
+        for key, inner in value.items()
+        if not (key == RECORDED and isinstance(inner, list))
+    }
 
 
 def _some(rows: list[dict[str, str]] | list[Row], name: str) -> tuple[Row, ...]:

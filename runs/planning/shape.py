@@ -145,8 +145,9 @@ class Limits(Shape):
 
 class Provider(Shape):
     """A connection that a file brings along; the key comes from `api_key_env`. Only `replay` reads
-    `recording`, the path of recorded answers, and `pace`: seconds a call, as in `0.5`, or tokens a
-    second, as in `80/s`; empty is at once."""
+    `recording`, the path of recorded answers, `shuffle`, the seed of the order of a question's
+    samples (None: as recorded), and `pace`: seconds a call, as in `0.5`, or tokens a second, as in
+    `80/s`; empty is at once."""
 
     name: ConnectionName
     kind: ProviderKind = "openai_compatible"
@@ -155,6 +156,7 @@ class Provider(Shape):
     in_flight: Annotated[int, whole(1, 10_000)] = 8
     calls_per_minute: Annotated[int, whole(1, 10_000_000)] | None = None
     recording: Annotated[str, characters(0, 4096)] = ""
+    shuffle: Annotated[int, whole(0, 2**31 - 1)] | None = None
     pace: Annotated[str, characters(0, 20)] = ""
 
 

@@ -33,6 +33,7 @@ class Panel:
     is_independent: bool
     independence: str
     is_simulated: bool
+    is_replayed: bool
     launch: str
     first: FirstCall
 
@@ -49,6 +50,7 @@ def plan_panel(ready: Prepared) -> Panel:
         is_independent=not ready.warnings,
         independence=_independence(configuration),
         is_simulated=ready.connections.is_simulated,
+        is_replayed=ready.connections.is_replayed,
         first=_first_call(ready),
         launch=f"Launch {plural(figures.total_calls, 'call')}",
     )

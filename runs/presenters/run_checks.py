@@ -116,6 +116,8 @@ def checks(
     found += [Check("warn", warning) for warning in run.warnings]
     if run.is_simulated:
         found.append(Check("warn", "The answers are simulated: they say nothing about a model"))
+    if run.is_replayed:
+        found.append(Check("warn", "The answers are replayed from a recording: no model was asked"))
     return found
 
 

@@ -52,6 +52,7 @@ def as_json(run: Run) -> str:
 def _run(run: Run) -> dict[str, Any]:
     names = (
         "id", "name", "number", "pattern", "method", "status", "outcome", "reason", "is_simulated",
+        "is_replayed",
         "warnings", "created_at", "launched_at", "ended_at", "budget_usd", "spent_usd", "calls",
     )  # fmt: skip
     return {name: getattr(run, name) for name in names}
@@ -105,6 +106,8 @@ def as_markdown(run: Run) -> str:
     lines = [f"# {run.name} · run {run.number}", "", sentence(run), ""]
     if run.is_simulated:
         lines += ["**Simulated answers.**", ""]
+    if run.is_replayed:
+        lines += ["**Replayed answers.**", ""]
     lines += [
         f"**{run_pill(run.status, run.outcome).text}.** {outcome.detail if outcome else ''}",
         "",

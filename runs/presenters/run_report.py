@@ -22,6 +22,7 @@ def report(run: Run) -> dict[str, Any]:
         "reason": run.reason,
         "output": root.value if root else None,
         "is_simulated": run.is_simulated,
+        "is_replayed": run.is_replayed,
         "branches": queries.counts(run),
         "contributions": [
             {"join": outcome.join.number, **dict(zip(ENTRY, entry, strict=True))}

@@ -24,6 +24,7 @@ ERROR_WORDS = {
     "unavailable": "unavailable",
     "deadline": "timed out",
     "bad_reply": "broken reply",
+    "nothing_recorded": "nothing recorded",
     "length": "too long",
     "content_filter": "filtered",
     "auth": "key refused",

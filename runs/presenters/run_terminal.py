@@ -31,6 +31,8 @@ def display(run: Run, now: datetime) -> RenderableType:
 
 
 def style_of_source(run: Run) -> tuple[str, str]:
+    if run.is_replayed:
+        return "  replayed answers", "magenta"
     return ("  simulated answers", "magenta") if run.is_simulated else ("", "")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from runs.engine.protocols import ModelClient
-from runs.providers import http, local, simulated
+from runs.providers import http, local, replay, simulated
 from runs.providers.addresses import Reach, reach_of
 from runs.providers.openai_compatible import OpenAICompatible
 
@@ -61,10 +61,15 @@ def _simulated(connection: Mapping[str, Any], private_hosts: Collection[str]) ->
     return OpenAICompatible(base_url, _text(connection, "api_key"), reach, reuse=True)
 
 
+def _replay(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
+    return replay.ReplayClient(replay.replay_of(connection))
+
+
 _MAKERS: Mapping[str, Maker] = {
     "openai_compatible": _openai_compatible,
     "local": _local,
     "simulated": _simulated,
+    "replay": _replay,
 }
 
 

@@ -15,7 +15,8 @@ PAGE = 50
 MOST_LIVE = 8
 SHOWN = (
     *("id", "owner_id", "configuration_id", "name", "number", "pattern", "method", "status"),
-    *("outcome", "reason", "is_simulated", "created_at", "launched_at", "ended_at", "counts"),
+    *("outcome", "reason", "is_simulated", "is_replayed", "created_at", "launched_at", "ended_at"),
+    *("counts",),
     *("branches_planned", "in_flight", "kpis", "spent_usd", "cancel_wanted", "hold_wanted"),
 )
 STATUSES: Mapping[str, frozenset[RunStatus]] = {

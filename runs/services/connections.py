@@ -1,6 +1,7 @@
 """Provider connections: made, changed, tested, deleted. A key never leaves by these ways."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs.domain.errors import InvalidInput
-from runs.execution import probe
+from runs.execution import probe, recordings
 from runs.models import Connection
 
 KNOWN_ADDRESSES: Mapping[str, str] = {
@@ -46,6 +47,7 @@ def save_connection(
     """
     row = connection or Connection(owner=owner)
     _check_address(owner, row, values)
+    before = copy(row)
     kept = dict(values)
     if not is_same_origin(row.base_url, values["base_url"]):
         row.api_key = ""
@@ -60,6 +62,7 @@ def save_connection(
             row.save()
     except IntegrityError:
         raise InvalidInput("You have a provider of this name already.", "name") from None
+    _forget_unused(before)
     return row
 
 
@@ -72,6 +75,7 @@ def forget_key(*, connection: Connection) -> None:
 @transaction.atomic
 def delete_connection(*, connection: Connection) -> None:
     connection.delete()
+    _forget_unused(connection)
 
 
 def test_connection(*, connection: Connection) -> bool:
@@ -89,6 +93,24 @@ def test_connection(*, connection: Connection) -> bool:
 
 def is_same_origin(old: str, new: str) -> bool:
     return not old or urlsplit(old)[:2] == urlsplit(new)[:2]
+
+
+def keep_recording(chunks: Iterable[bytes]) -> str:
+    """Store a recording, and give the key that a connection names it by. Raises `InvalidInput`
+    that names the line where it is none."""
+    return recordings.keep(chunks).key
+
+
+def replay_values(recording: str, shuffle: int | None, pace: str) -> dict[str, Any]:
+    """`Connection.replay` of a stored recording."""
+    return {"recording": recording, "shuffle": shuffle, "pace": pace}
+
+
+def _forget_unused(row: Connection) -> None:
+    """The file of a recording goes with the last connection that answers from it."""
+    key = row.replay.get("recording")
+    if key and not Connection.objects.filter(replay__recording=key).exists():
+        transaction.on_commit(lambda: recordings.forget(key))
 
 
 def _ensure(owner: User, name: str, kind: str, in_flight: int) -> None:

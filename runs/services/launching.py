@@ -241,6 +241,7 @@ def _write_run(
         spec=_spec(configuration),
         connections=ready.connections.frozen(),
         is_simulated=ready.connections.is_simulated,
+        is_replayed=ready.connections.is_replayed,
         warnings=list(ready.warnings),
         estimate=asdict(ready.estimate),
         idempotency_key=key,

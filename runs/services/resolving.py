@@ -11,15 +11,16 @@ from runs.domain.errors import InvalidInput
 from runs.domain.joins import Merge
 from runs.domain.plan import Item
 from runs.domain.usage import Price
+from runs.execution import recordings
 from runs.metrics import pricing
 from runs.models import Connection, Dataset, TemplateVersion
 from runs.planning.configuration import Configuration
 from runs.planning.inputs import Document, Material, material_of
 from runs.planning.shape import Input, Prompt, Provider
-from runs.services.connections import save_connection
+from runs.services.connections import replay_values, save_connection
 
 PriceKey = tuple[str, str]  # (connection, model)
-PLACE = ("kind", "base_url", "api_key_env")  # where a connection leads
+PLACE = ("kind", "base_url", "api_key_env", "replay")  # where a connection leads
 STORED = (*PLACE, "name", "api_key", "in_flight", "calls_per_minute", "model_names")
 
 
@@ -43,6 +44,10 @@ class Connections:
     def is_simulated(self) -> bool:
         return any(row.is_simulated for row in self.rows.values())
 
+    @property
+    def is_replayed(self) -> bool:
+        return any(row.is_replayed for row in self.rows.values())
+
     def limits(self) -> dict[str, dict[str, Any]]:
         return {
             name: {"in_flight": row.in_flight, "calls_per_minute": row.calls_per_minute}
@@ -57,6 +62,7 @@ class Connections:
                 "name": name,
                 "kind": row.kind,
                 "base_url": row.base_url,
+                "replay": row.replay,
                 "in_flight": row.in_flight,
                 "calls_per_minute": row.calls_per_minute,
                 "prices": {
@@ -167,7 +173,21 @@ def _brought(owner: User, configuration: Configuration, provider: Provider) -> C
         in_flight=provider.in_flight,
         calls_per_minute=provider.calls_per_minute,
         model_names=sorted(models),
+        replay=_replay(provider),
     )
+
+
+def _replay(provider: Provider) -> dict[str, Any]:
+    """Raises `InvalidInput` where the recording is not stored: only a command reads a path."""
+    if provider.kind != Connection.Kind.REPLAY:
+        return {}
+    if not recordings.exists(provider.recording):
+        raise InvalidInput(
+            "A recording named here is read by `manage.py launch`; in the browser, upload it under "
+            "Providers.",
+            "provider.recording",
+        )
+    return replay_values(provider.recording, provider.shuffle, provider.pace)
 
 
 def _stored_or(brought: Connection, stored: Mapping[str, Connection]) -> Connection:

@@ -25,7 +25,7 @@ def providers(request: Request) -> HttpResponse:
 @sensitive_post_parameters("api_key")
 @require_http_methods(["GET", "POST"])
 def provider_new(request: Request) -> HttpResponse:
-    form = ConnectionForm(request.POST or None, owner=request.user)
+    form = ConnectionForm(request.POST or None, request.FILES or None, owner=request.user)
     return _saved(request, form, None) or _page(request, form, None)
 
 
@@ -33,7 +33,8 @@ def provider_new(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def provider(request: Request, connection_id: int) -> HttpResponse:
     connection = queries.connection(request.user, connection_id)
-    form = ConnectionForm(request.POST or None, owner=request.user, stored=connection)
+    data, files = request.POST or None, request.FILES or None
+    form = ConnectionForm(data, files, owner=request.user, stored=connection)
     return _saved(request, form, connection) or _page(request, form, connection)
 
 
@@ -69,8 +70,9 @@ def _saved(
     """The redirect after a good POST; None where the page is to be shown."""
     if request.method != "POST" or not form.is_valid():
         return None
-    owner, values = request.user, form.values()
+    owner = request.user
     try:
+        values = form.values()
         row = services.save_connection(owner=owner, connection=connection, values=values)
     except InvalidInput as invalid:
         form.add_error(invalid.field if invalid.field in form.fields else None, invalid.message)

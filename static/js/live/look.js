@@ -13,6 +13,7 @@ const ERROR_WORDS = {
   throttled: "throttled", unavailable: "unavailable", deadline: "timed out",
   bad_reply: "broken reply", length: "too long", content_filter: "filtered", auth: "key refused",
   quota: "quota used up", unknown_model: "unknown model", bad_request: "refused",
+  nothing_recorded: "nothing recorded",
 };
 
 export function parseTrail(trail) {
