@@ -4,12 +4,13 @@ Branches are computed, never listed: child i of a join follows from the configur
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runs.domain.errors import InvalidConfiguration, InvalidInput
 from runs.domain.plan import BranchSpec, CallSettings, Item, Plan, PlannedJoin, Role
 from runs.planning import advice, independence, names, rules
 from runs.planning.shape import MOST_CHILDREN, Configuration, Prompt
+from runs.planning.variations import Variation, prompt_name, variations
 
 
 def plan(configuration: Configuration, items: Sequence[Item]) -> Plan:
@@ -26,37 +27,93 @@ def plan(configuration: Configuration, items: Sequence[Item]) -> Plan:
         raise InvalidInput(
             f"This makes {children:,} branches; a run takes at most {MOST_CHILDREN:,}", "input"
         )
+    in_a_join = branches_a_join(configuration, len(items))
     found = [
         *_unwritten(configuration),
         *names.errors(configuration, items),
-        *rules.quorum(configuration, children),
+        *rules.quorum(configuration, in_a_join),
+        *rules.quorum_of_pieces(configuration, len(items)),
     ]
     if found:
         raise found[0] if len(found) == 1 else InvalidConfiguration(found)
-    root = PlannedJoin(index=0, parent=None, position=0, label="", children=children)
     warnings = (
         *independence.warnings(configuration, items),
-        *advice.warnings(configuration, children),
+        *advice.warnings(configuration, in_a_join),
     )
-    return Plan(items=tuple(items), joins=(root,), warnings=warnings)
+    return Plan(items=tuple(items), joins=_joins(configuration, items), warnings=warnings)
 
 
 def children_of(configuration: Configuration, items: int) -> int:
-    """How many branches the configuration makes of that many items."""
+    """How many branches the configuration makes of that many items, in all its joins."""
+    votes_on = items if configuration.each is not None else 1
+    return branches_a_join(configuration, items) * votes_on
+
+
+def branches_a_join(configuration: Configuration, items: int) -> int:
+    """How many branches are the children of one join."""
     if configuration.pattern == "voting":
         return configuration.votes.samples
     return len(configuration.prompts) if configuration.split.by == "prompts" else items
 
 
+def _joins(configuration: Configuration, items: Sequence[Item]) -> tuple[PlannedJoin, ...]:
+    """One join over all branches; with `each` a root over one join for every item."""
+    branches = branches_a_join(configuration, len(items))
+    if configuration.each is None:
+        return (PlannedJoin(index=0, parent=None, position=0, label="", children=branches),)
+    root = PlannedJoin(
+        index=0, parent=None, position=0, label="", children=len(items), branches_are_children=False
+    )
+    votes = (
+        PlannedJoin(
+            index=position + 1,
+            parent=0,
+            position=position,
+            label=item.label,
+            children=branches,
+            item=item.index,
+        )
+        for position, item in enumerate(items)
+    )
+    return (root, *votes)
+
+
 def branch_spec(configuration: Configuration, join: PlannedJoin, index: int) -> BranchSpec:
     """Child `index` of `join`. An empty label means: its item's. The prompt is not rendered."""
-    if configuration.pattern == "voting":
-        return _vote(configuration, join, index)
-    if configuration.split.by == "prompts":
-        return _task(configuration, join, index)
-    prompt = configuration.prompts[0]
-    call = _asking(call_settings(configuration), prompt)
-    return BranchSpec(index, Role.SECTION, "", join.item + index, prompt.text, call)
+    return Branches(configuration).spec(join.item, index)
+
+
+class Branches:
+    """The branches of a configuration's joins; what they share is made once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._base = call_settings(configuration)
+        self._variations = variations(configuration)
+        self._calls = tuple(_varied(self._base, varied) for varied in self._variations)
+        self._tasks = tuple(_asking(self._base, prompt) for prompt in configuration.prompts)
+
+    def spec(self, item: int, index: int) -> BranchSpec:
+        """Child `index` of a join whose first item is `item`."""
+        if self._configuration.pattern == "voting":
+            return self._vote(item, index)
+        by_prompts = self._configuration.split.by == "prompts"
+        place = index if by_prompts else 0
+        prompt, call = self._configuration.prompts[place], self._tasks[place]
+        if not by_prompts:
+            return BranchSpec(index, Role.SECTION, "", item + index, prompt.text, call, call.model)
+        role = Role.GUARD if prompt.role == "guard" else Role.SECTION
+        name = prompt_name(prompt, index)
+        return BranchSpec(index, role, name, item, prompt.text, call, call.model)
+
+    def _vote(self, item: int, index: int) -> BranchSpec:
+        place = index % len(self._variations)
+        varied, call = self._variations[place], self._calls[place]
+        label = f"Vote {index + 1}" + (f" · {varied.label}" if varied.label else "")
+        if call.seed is not None:
+            call = replace(call, seed=_seed(call.seed, index))
+        voter = varied.label or call.model
+        return BranchSpec(index, Role.VOTE, label, item, varied.prompt.text, call, voter)
 
 
 def call_settings(configuration: Configuration) -> CallSettings:
@@ -74,60 +131,14 @@ def call_settings(configuration: Configuration) -> CallSettings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """What a vote does otherwise than the next: its prompt, a few call settings, and its name."""
-
-    prompt: Prompt
-    label: str = ""
-    temperature: float | None = None
-    connection: str = ""
-    model: str = ""
-
-
-def variations(configuration: Configuration) -> tuple[Variation, ...]:
-    """The variations that votes go through in turn; at least one."""
-    prompts, votes = configuration.prompts, configuration.votes
-    match votes.vary:
-        case "temperature":
-            return tuple(
-                Variation(prompts[0], f"temperature {degrees:g}", temperature=degrees)
-                for degrees in votes.temperatures
-            )
-        case "model":
-            return tuple(
-                Variation(prompts[0], voter.model, connection=voter.connection, model=voter.model)
-                for voter in votes.models
-            )
-        case "template":
-            return tuple(
-                Variation(prompt, _name(prompt, number)) for number, prompt in enumerate(prompts)
-            )
-    return (Variation(prompts[0]),)
-
-
-def _vote(configuration: Configuration, join: PlannedJoin, index: int) -> BranchSpec:
-    among = variations(configuration)
-    varied = among[index % len(among)]
-    label = f"Vote {index + 1}" + (f" · {varied.label}" if varied.label else "")
-    base = call_settings(configuration)
-    call = replace(
-        base,
+def _varied(base: CallSettings, varied: Variation) -> CallSettings:
+    """The call as this variation of a vote makes it."""
+    return replace(
+        _asking(base, varied.prompt),
         connection=varied.connection or base.connection,
         model=varied.model or base.model,
         temperature=base.temperature if varied.temperature is None else varied.temperature,
-        seed=_seed(base.seed, index),
-        system=varied.prompt.system,
-        json_schema=varied.prompt.json_schema or base.json_schema,
     )
-    return BranchSpec(index, Role.VOTE, label, join.item, varied.prompt.text, call)
-
-
-def _task(configuration: Configuration, join: PlannedJoin, index: int) -> BranchSpec:
-    prompt = configuration.prompts[index]
-    role = Role.GUARD if prompt.role == "guard" else Role.SECTION
-    call = _asking(call_settings(configuration), prompt)
-    return BranchSpec(index, role, _name(prompt, index), join.item, prompt.text, call)
 
 
 def _asking(call: CallSettings, prompt: Prompt) -> CallSettings:
@@ -136,13 +147,9 @@ def _asking(call: CallSettings, prompt: Prompt) -> CallSettings:
     return replace(call, system=prompt.system, json_schema=schema)
 
 
-def _seed(seed: int | None, index: int) -> int | None:
+def _seed(seed: int, index: int) -> int:
     """Each vote its own: one seed for all would make one answer of them."""
-    return None if seed is None else (seed + index) % 2**31
-
-
-def _name(prompt: Prompt, number: int) -> str:
-    return prompt.name or prompt.template or f"Prompt {number + 1}"
+    return (seed + index) % 2**31
 
 
 def _unwritten(configuration: Configuration) -> list[InvalidInput]:

@@ -21,7 +21,10 @@ def parse(data: Mapping[str, Any]) -> Configuration:
     unstorable = list(rules.character_errors(data))
     if unstorable:
         raise InvalidConfiguration(unstorable)
-    exact = join_rules.errors(data.get("join"))
+    exact = [
+        *join_rules.errors(data.get("join")),
+        *join_rules.errors(_inner(data, "each", "join"), "each.join"),
+    ]
     try:
         configuration = Configuration.model_validate(_with_implied(data))
     except ValidationError as error:
@@ -37,15 +40,33 @@ def dump(configuration: Configuration) -> dict[str, Any]:
     return configuration.model_dump(mode="json")
 
 
+def _inner(data: Mapping[str, Any], *path: str) -> Any:
+    """What stands at `path`; None where nothing does."""
+    found: Any = data
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found
+
+
 def _with_implied(data: Mapping[str, Any]) -> dict[str, Any]:
     """The call's connection where only the provider that came along, or the voters, name it."""
-    filled = dict(data)
+    filled = {**data, **_named_weights(data)}
     call = filled.get("call", {})
     if not isinstance(call, Mapping):
         return filled
     implied = {**_first_voter(filled), **_own_provider(filled)}
     filled["call"] = {**call, **{key: implied[key] for key in implied if not call.get(key)}}
     return filled
+
+
+def _named_weights(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights by the number of a vote, which YAML and JSON may write as a number or as text."""
+    join = data.get("join")
+    weights = _inner(data, "join", "weights")
+    if not isinstance(join, Mapping) or not isinstance(weights, Mapping):
+        return {}
+    named = {str(voter) if type(voter) is int else voter: w for voter, w in weights.items()}
+    return {"join": {**join, "weights": named}}
 
 
 def _own_provider(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from runs.domain.plan import Item
-from runs.planning import rendering
+from runs.planning import pieces, rendering
 from runs.planning.shape import Configuration
 
 ADVICE = (
@@ -93,7 +93,7 @@ def _of_prompts(configuration: Configuration) -> Iterator[str]:
 
 def _of_items(configuration: Configuration, items: Sequence[Item]) -> Iterator[str]:
     """Lines and list items are tasks as often as data; documents may well say “see section 2”."""
-    if configuration.pattern != "sectioning" or configuration.split.by not in {"line", "list"}:
+    if pieces.of(configuration) not in {"line", "list"}:
         return
     found = [(item.index + 1, words) for item in items if (words := reference(_text(item)))]
     if not found:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runs.domain.errors import InvalidInput
 from runs.domain.plan import Item
-from runs.planning import names, readers, splitters
+from runs.planning import input_rules, names, pieces, readers, splitters
 from runs.planning.readers import FIELD, InputFile
 from runs.planning.shape import MOST_CHILDREN, Configuration, Input
 
@@ -17,6 +17,7 @@ __all__ = ["Document", "InputFile", "Material", "items_from", "material_of"]
 
 GOLD = "gold"  # this column is the known right answer; no prompt sees it
 LONGEST_LABEL = 120
+_SPLIT_THEM = "split by document or row instead"
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 _LABEL_COLUMNS = ("label", "name", "title", "id")
 
@@ -53,10 +54,11 @@ def material_of(given: Input | None) -> Material:
 def items_from(configuration: Configuration, material: Material) -> tuple[Item, ...]:
     """The items that branches read, from index 0. Raises `InvalidInput` at field `input`."""
     _refuse_large(material)
-    if configuration.pattern == "voting" or configuration.split.by == "prompts":
+    by = pieces.of(configuration)
+    if by is None:
         drafts = _one_input(configuration, material)
     else:
-        drafts = list(_SPLITS[configuration.split.by](configuration, material))
+        drafts = list(_SPLITS[by](configuration, material))
     if len(drafts) > MOST_CHILDREN:
         raise _refused(
             f"This makes {len(drafts):,} branches; a run takes at most {MOST_CHILDREN:,}. "
@@ -86,8 +88,8 @@ def _one_input(configuration: Configuration, material: Material) -> list[_Draft]
     if len(drafts) > 1:
         what = "Voting asks" if configuration.pattern == "voting" else "Different prompts read"
         raise _refused(
-            f"{what} one input, not {len(drafts):,}: give one text or file, or split by document "
-            "or row instead"
+            f"{what} one input, not {len(drafts):,}: give one text or file, or "
+            + ("set each.by to vote on each" if configuration.pattern == "voting" else _SPLIT_THEM)
         )
     only = drafts[0]
     return [_Draft(only.label, {"input": only.fields["input"]}, only.gold)]
@@ -102,7 +104,7 @@ def _by_document(_: Configuration, material: Material) -> Iterator[_Draft]:
 def _by_chunk(configuration: Configuration, material: Material) -> Iterator[_Draft]:
     documents = _documents(material)
     for document in documents:
-        parts = splitters.chunks(document.text, configuration.split.chunk_tokens)
+        parts = splitters.chunks(document.text, pieces.chunk_tokens(configuration))
         whole = f"{document.label} · " if len(documents) > 1 else ""
         for number, part in enumerate((part for part in parts if part.strip()), 1):
             title = splitters.heading(part)
@@ -126,15 +128,27 @@ def _by_list_item(_: Configuration, material: Material) -> Iterator[_Draft]:
     yield from _numbered(found)
 
 
-def _by_row(_: Configuration, material: Material) -> Iterator[_Draft]:
-    for number, row in enumerate(_rows(material), 1):
-        shown = {column: value for column, value in row.items() if column != GOLD}
+def _by_row(configuration: Configuration, material: Material) -> Iterator[_Draft]:
+    rows = _rows(material)
+    gold = _gold_column(configuration, rows)
+    for number, row in enumerate(rows, 1):
+        shown = {column: value for column, value in row.items() if column != gold}
         if not shown:
-            raise _refused("The rows have no column besides gold: there is nothing to ask about")
+            raise _refused(f"The rows have no column besides {gold}: there is nothing to ask about")
         whole = _as_json(shown)
         fields = {"row.text": whole, **{f"row.{name}": value for name, value in shown.items()}}
         label = next((shown[name] for name in _LABEL_COLUMNS if shown.get(name, "").strip()), "")
-        yield _Draft(label or f"Row {number}", {**fields, "input": whole}, row.get(GOLD) or None)
+        yield _Draft(label or f"Row {number}", {**fields, "input": whole}, row.get(gold) or None)
+
+
+def _gold_column(configuration: Configuration, rows: Sequence[Mapping[str, str]]) -> str:
+    """The column of right answers: the one that is named, else the one called so."""
+    named = configuration.input.gold if configuration.input else None
+    if named is None:
+        return GOLD
+    if named not in rows[0]:
+        raise input_rules.no_column(named, tuple(rows[0]))
+    return named
 
 
 _SPLITS: Mapping[str, Callable[[Configuration, Material], Iterator[_Draft]]] = {

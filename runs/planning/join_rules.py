@@ -2,35 +2,38 @@
 made values: the dataclasses of `domain.joins` know their rules but not their place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeGuard
-
-import regex
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from runs.domain.errors import InvalidInput
 from runs.domain.joins import MERGE_PROMPT, ReaderKind
-from runs.planning import rendering
+from runs.planning import rendering, schemas
+from runs.planning.reader_rules import is_list, items_errors, reader_errors
 from runs.planning.shape import JOINS
 
-MOST_CHOICES = 200
-LONGEST_PATTERN = 1000
 LONGEST_PROMPT = 200_000
 LONGEST_SEPARATOR = 1000
-LONGEST_MERGE = 200_000
+LONGEST_ANSWER = 200_000  # tokens
+MOST_WEIGHTS = 200
 MERGE_NAMES = ("parts", "missing")
+JUDGE_NAMES = ("answers", "rubric")
 
 
-def errors(join: object) -> list[InvalidInput]:
-    """All that can be said of `join` as it was written."""
+def errors(join: object, path: str = "join") -> list[InvalidInput]:
+    """All that can be said of `join` as it was written at `path`."""
     if not isinstance(join, Mapping):
         return []  # absent, or no group of fields: the shape says so
-    method = join.get("method")
+    found = list(_of_method(join, join.get("method")))
+    return [InvalidInput(one.message, path + one.field.removeprefix("join")) for one in found]
+
+
+def _of_method(join: Mapping[str, Any], method: object) -> Iterator[InvalidInput]:
     if not isinstance(method, str) or method not in JOINS:
-        return [InvalidInput(f"must be one of {', '.join(JOINS)}", "join.method")]
-    found = list(_METHODS[method](join))
-    if isinstance(join.get("reader"), Mapping) and method in {"majority", "gate"}:
-        found += _reader(join["reader"])
-    return found
+        yield InvalidInput(f"must be one of {', '.join(JOINS)}", "join.method")
+        return
+    yield from _METHODS[method](join)
+    if isinstance(join.get("reader"), Mapping) and method in {"majority", "gate", "numeric"}:
+        yield from reader_errors(join["reader"])
 
 
 def _concatenate(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
@@ -39,35 +42,96 @@ def _concatenate(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
 
 def _majority(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
     yield from _number(join, "least_share", 0, 1, "must be a number from 0 to 1")
+    yield from _judging(join)
+    weights = join.get("weights", {})
+    if not isinstance(weights, Mapping):
+        yield InvalidInput("must be a group of weights, one `voter: weight` each", "join.weights")
+        return
+    if len(weights) > MOST_WEIGHTS:
+        yield InvalidInput(f"must have at most {MOST_WEIGHTS} entries", "join.weights")
+    for voter, weight in weights.items():
+        if not _is_number(weight, 0, 1000) or not float(weight):
+            yield InvalidInput(
+                f"the weight of “{str(voter)[:80]}” must be a number above 0, at most 1,000",
+                "join.weights",
+            )
+
+
+def _union(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    yield from _number(join, "likeness", 50, 100, "must be a number from 50 to 100", given=100)
+    least = join.get("least_support", 1)
+    if least not in ("majority", "all") and not _is_number(least, 1, 100_000, is_whole=True):
+        yield InvalidInput("must be a whole number from 1, majority or all", "join.least_support")
+    if isinstance(join.get("items"), Mapping):
+        yield from items_errors(join["items"])
+
+
+def _numeric(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    allowed = "must be a number from 0 to below 0.5"
+    yield from _number(join, "trim", 0, 0.499999, allowed)
+
+
+def _fields(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    schema = join.get("schema", {})
+    if not isinstance(schema, Mapping):
+        return  # the shape says so
+    if problem := schemas.problem(schema):
+        yield InvalidInput(problem, "join.schema")
+    elif schema.get("type", "object") != "object":
+        yield InvalidInput("must be the schema of an object: type object", "join.schema")
 
 
 def _merge(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
     yield from _number(join, "parts", 2, 50, "must be a whole number from 2 to 50")
-    allowed = f"must be a whole number from 1 to {LONGEST_MERGE:,}"
-    yield from _number(join, "max_tokens", 1, LONGEST_MERGE, allowed)
-    yield from _text(join, "connection", 0, 80)
-    yield from _text(join, "model", 0, 120)
+    yield from _asking(join)
     yield from _text(join, "prompt", 1, LONGEST_PROMPT)
     prompt = join.get("prompt", MERGE_PROMPT)
-    if not isinstance(prompt, str):
+    if isinstance(prompt, str):
+        yield from _names(prompt, "parts", MERGE_NAMES, "join.prompt")
+
+
+def _judge(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    yield from _judging(join)
+
+
+def _judging(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    judge = join.get("judge")
+    if not isinstance(judge, Mapping):
         return
-    if "{{ parts }}" not in prompt:
-        yield InvalidInput("must contain {{ parts }}, where the answers go", "join.prompt")
+    yield from _asking(judge, "judge.")
+    yield from _text(judge, "rubric", 0, LONGEST_PROMPT, "judge.")
+    yield from _text(judge, "prompt", 0, LONGEST_PROMPT, "judge.")
+    prompt = judge.get("prompt")
+    if isinstance(prompt, str) and prompt:
+        yield from _names(prompt, "answers", JUDGE_NAMES, "join.judge.prompt")
+
+
+def _asking(group: Mapping[str, Any], at: str = "") -> Iterator[InvalidInput]:
+    """Of a model that a join asks."""
+    allowed = f"must be a whole number from 1 to {LONGEST_ANSWER:,}"
+    yield from _number(group, "max_tokens", 1, LONGEST_ANSWER, allowed, at=at)
+    yield from _text(group, "connection", 0, 80, at)
+    yield from _text(group, "model", 0, 120, at)
+
+
+def _names(prompt: str, needed: str, known: tuple[str, ...], field: str) -> Iterator[InvalidInput]:
+    if f"{{{{ {needed} }}}}" not in prompt:
+        yield InvalidInput(f"must contain {{{{ {needed} }}}}, where the answers go", field)
     for name in rendering.variables(prompt):
-        if name not in MERGE_NAMES:
-            yield rendering.unknown(name, MERGE_NAMES, "join.prompt")
+        if name not in known:
+            yield rendering.unknown(name, known, field)
 
 
 def _gate(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
     passes = join.get("passes", ["pass"])
-    if not _is_list(passes):
+    if not is_list(passes):
         return
     if not passes or not all(isinstance(word, str) and word.strip() for word in passes):
         yield InvalidInput("must list at least one answer that lets through", "join.passes")
         return
     reader = join.get("reader", {"kind": "choice", "choices": ["pass", "block"]})
     choices = reader.get("choices") if isinstance(reader, Mapping) else None
-    if not _is_list(choices) or reader.get("kind") != ReaderKind.CHOICE:
+    if not is_list(choices) or reader.get("kind") != ReaderKind.CHOICE:
         return
     known = {str(choice).casefold() for choice in choices}
     strange = [word for word in passes if word.casefold() not in known]
@@ -78,78 +142,50 @@ def _gate(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
         )
 
 
-_METHODS = {"concatenate": _concatenate, "majority": _majority, "merge": _merge, "gate": _gate}
-
-
-def _reader(reader: Mapping[str, Any]) -> Iterator[InvalidInput]:
-    match reader.get("kind"):
-        case ReaderKind.REGEX:
-            yield from _pattern(reader.get("pattern", ""))
-        case ReaderKind.CHOICE:
-            yield from _choices(reader.get("choices", ()))
-        case ReaderKind.JSON_FIELD:
-            name = reader.get("field", "")
-            if isinstance(name, str) and not 0 < len(name.strip()) <= 200:
-                yield InvalidInput(
-                    "must name the field to read, dots for inner ones, as in result.label",
-                    "join.reader.field",
-                )
-
-
-def _pattern(pattern: object) -> Iterator[InvalidInput]:
-    if not isinstance(pattern, str):
-        return  # the shape says so
-    if not 0 < len(pattern) <= LONGEST_PATTERN:
-        yield InvalidInput(
-            f"must be a regular expression of at most {LONGEST_PATTERN:,} characters",
-            "join.reader.pattern",
-        )
-        return
-    try:
-        regex.compile(pattern, regex.MULTILINE)
-    except (regex.error, RecursionError, OverflowError, ValueError) as error:
-        yield InvalidInput(f"is no regular expression: {error}", "join.reader.pattern")
-
-
-def _choices(choices: object) -> Iterator[InvalidInput]:
-    if not _is_list(choices):
-        return
-    field = "join.reader.choices"
-    strange = [choice for choice in choices if not isinstance(choice, str)]
-    if strange:
-        yield InvalidInput(f"must be texts: put {strange[0]} in quotes", field)
-        return
-    plain = [" ".join(choice.split()).casefold() for choice in choices]
-    if not 2 <= len(plain) <= MOST_CHOICES:
-        yield InvalidInput(f"must list 2 to {MOST_CHOICES} choices", field)
-    elif not all(0 < len(choice) <= 200 for choice in plain):
-        yield InvalidInput("must be 1 to 200 characters each", field)
-    elif len(set(plain)) < len(plain):
-        yield InvalidInput("must all differ, capitals aside", field)
-
-
-def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+_METHODS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[InvalidInput]]] = {
+    "concatenate": _concatenate,
+    "majority": _majority,
+    "union": _union,
+    "numeric": _numeric,
+    "fields": _fields,
+    "merge": _merge,
+    "judge": _judge,
+    "gate": _gate,
+}
 
 
 def _number(
-    join: Mapping[str, Any], key: str, least: float, most: float, allowed: str
+    group: Mapping[str, Any],
+    key: str,
+    least: float,
+    most: float,
+    allowed: str,
+    *,
+    given: float | None = None,
+    at: str = "",
 ) -> Iterator[InvalidInput]:
-    value = join.get(key, least)
+    """`given`: the value where none is written, if that is not the least."""
+    value = group.get(key, least if given is None else given)
+    if not _is_number(value, least, most, is_whole="whole" in allowed):
+        yield InvalidInput(allowed, f"join.{at}{key}")
+
+
+def _is_number(value: object, least: float, most: float, *, is_whole: bool = False) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
     try:
-        is_allowed = not isinstance(value, bool) and least <= float(value) <= most
-        if "whole" in allowed:
-            is_allowed = is_allowed and float(value).is_integer()
-    except (TypeError, ValueError, OverflowError):
-        is_allowed = False
-    if not is_allowed:
-        yield InvalidInput(allowed, f"join.{key}")
+        number = float(value)
+    except (ValueError, OverflowError):
+        return False
+    return least <= number <= most and (not is_whole or number.is_integer())
 
 
-def _text(join: Mapping[str, Any], key: str, least: int, most: int) -> Iterator[InvalidInput]:
-    value = join.get(key)
+def _text(
+    group: Mapping[str, Any], key: str, least: int, most: int, at: str = ""
+) -> Iterator[InvalidInput]:
+    value = group.get(key)
     if isinstance(value, str) and not least <= len(value) <= most:
         allowed = f"must be text of {least} to {most:,} characters"
         yield InvalidInput(
-            allowed if least else f"must be at most {most:,} characters", f"join.{key}"
+            allowed if least else f"must be at most {most:,} characters", f"join.{at}{key}"
         )

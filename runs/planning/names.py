@@ -4,33 +4,37 @@ from collections.abc import Iterator, Sequence
 
 from runs.domain.errors import InvalidInput
 from runs.domain.plan import Item
-from runs.planning import independence, rendering
+from runs.planning import independence, pieces, rendering
 from runs.planning.shape import Configuration
 
 ANY_COLUMN = "row.<column>"
-_BY_SPLIT = {
+_BY_PIECE = {
     "document": ("document.text", "document.label", "input"),
     "chunks": ("chunk.text", "chunk.label", "input"),
     "line": ("line.text", "input"),
     "list": ("line.text", "input"),
     "row": ("row.text", ANY_COLUMN, "input"),
-    "prompts": ("input",),
 }
 
 
 def known(configuration: Configuration) -> tuple[str, ...]:
     """Names that this configuration's items will have, before there are items."""
-    if configuration.pattern == "voting":
-        return ("input",)
-    return _BY_SPLIT[configuration.split.by]
+    by = pieces.of(configuration)
+    return _BY_PIECE[by] if by else ("input",)
 
 
 def errors(configuration: Configuration, items: Sequence[Item] = ()) -> Iterator[InvalidInput]:
     """One error for each name in a prompt that is not known; with `items`, by their fields."""
     names = tuple(items[0].fields) if items else known(configuration)
+    gold = configuration.input.gold if configuration.input else None
     for number, prompt in enumerate(configuration.prompts):
         for name in rendering.variables(prompt.text):
-            if not _is_known(name, names):
+            if gold and name == f"row.{gold}":
+                yield InvalidInput(
+                    f"{{{{ {name} }}}} is the gold column: no prompt sees the right answer",
+                    f"prompts.{number}.text",
+                )
+            elif not _is_known(name, names):
                 yield _unknown(name, names, configuration, f"prompts.{number}.text")
         for name in rendering.variables(prompt.system):
             yield InvalidInput(

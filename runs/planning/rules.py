@@ -4,16 +4,14 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import validator_for
-
 from runs.domain.errors import InvalidInput
 from runs.domain.policies import OnFailure
-from runs.planning import names
-from runs.planning.shape import Configuration, Input, Provider
+from runs.planning import input_rules, names, schemas, vote_rules
+from runs.planning.shape import Configuration, Provider
 
 MOST_DEPTH = 40  # of groups and lists in one another, everywhere
 _ADDRESS = re.compile(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?", re.IGNORECASE)
+_PACE = re.compile(r"(?:\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})(?:/s)?")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -23,10 +21,11 @@ def errors(configuration: Configuration) -> list[InvalidInput]:
         *_pattern(configuration),
         *_prompts(configuration),
         *_variations(configuration),
+        *vote_rules.errors(configuration),
         *_quorum(configuration),
         *_schema(configuration),
         *_provider(configuration.provider),
-        *_input(configuration.input),
+        *input_rules.errors(configuration),
         *names.errors(configuration),
     ]
 
@@ -66,8 +65,8 @@ def _pattern(c: Configuration) -> Iterator[InvalidInput]:
         return
     if c.pattern == "voting":
         yield InvalidInput(
-            "must be majority, concatenate or merge with pattern voting; a gate needs "
-            "pattern sectioning, with split by prompts",
+            "must be another method with pattern voting: a gate needs pattern sectioning, "
+            "with split by prompts",
             "join.method",
         )
         return
@@ -130,24 +129,31 @@ def _quorum(c: Configuration) -> Iterator[InvalidInput]:
 
 
 def quorum(c: Configuration, children: int) -> Iterator[InvalidInput]:
-    """Whether the failure policy asks for more children than there are."""
+    """Whether the failure policy asks for more branches of a join than there are."""
     if c.on_failure.policy is OnFailure.AT_LEAST and c.on_failure.least > children:
         branches = "one branch" if children == 1 else f"{children:,} branches"
+        has = "each vote" if c.each else "this run"
         yield InvalidInput(
-            f"must be from 1 to {children:,}: this run has {branches}", "on_failure.least"
+            f"must be from 1 to {children:,}: {has} has {branches}", "on_failure.least"
+        )
+
+
+def quorum_of_pieces(c: Configuration, pieces: int) -> Iterator[InvalidInput]:
+    """Whether `each.on_failure` asks for more pieces than there are."""
+    policy = c.each.on_failure if c.each else None
+    if policy and policy.policy is OnFailure.AT_LEAST and policy.least > pieces:
+        named = "one piece" if pieces == 1 else f"{pieces:,} pieces"
+        yield InvalidInput(
+            f"must be from 1 to {pieces:,}: the input has {named}", "each.on_failure.least"
         )
 
 
 def _schema(c: Configuration) -> Iterator[InvalidInput]:
-    schemas = {f"prompts.{n}.json_schema": p.json_schema for n, p in enumerate(c.prompts)}
-    for field, schema in {"call.json_schema": c.call.json_schema, **schemas}.items():
-        if schema is None:
-            continue
-        try:
-            validator_for(schema).check_schema(schema)
-        except SchemaError as error:
-            place = "".join(f" at {step}" for step in list(error.path)[:1])
-            yield InvalidInput(f"is no JSON schema{place}: {error.message[:200]}", field)
+    written = {f"prompts.{n}.json_schema": p.json_schema for n, p in enumerate(c.prompts)}
+    for field, schema in {"call.json_schema": c.call.json_schema, **written}.items():
+        problem = schemas.problem(schema) if schema is not None else ""
+        if problem:
+            yield InvalidInput(problem, field)
 
 
 def _provider(provider: Provider | None) -> Iterator[InvalidInput]:
@@ -163,17 +169,17 @@ def _provider(provider: Provider | None) -> Iterator[InvalidInput]:
             "must be an address such as https://api.example.com/v1, without a key or query in it",
             "provider.base_url",
         )
+    if provider.kind == "replay" and not provider.recording:
+        yield InvalidInput("is required for a replay: the recording's path", "provider.recording")
+    for name in ("recording", "shuffle", "pace"):
+        if getattr(provider, name) not in {None, ""} and provider.kind != "replay":
+            yield InvalidInput("is only for a provider of kind replay", f"provider.{name}")
+    if provider.pace and not _PACE.fullmatch(provider.pace):
+        yield InvalidInput(
+            "must be seconds a call, as in 0.5, or tokens a second, as in 80/s", "provider.pace"
+        )
     if provider.api_key_env and not _VARIABLE_NAME.fullmatch(provider.api_key_env):
         yield InvalidInput(
             "must be the name of an environment variable, as in MY_KEY; never the key itself",
             "provider.api_key_env",
         )
-
-
-def _input(given: Input | None) -> Iterator[InvalidInput]:
-    if given is None:
-        return
-    kinds = [name for name in type(given).model_fields if getattr(given, name) is not None]
-    if len(kinds) != 1:
-        allowed = ", ".join(type(given).model_fields)
-        yield InvalidInput(f"must hold exactly one of {allowed}; it holds {len(kinds)}", "input")

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from runs.domain.joins import Merge
 from runs.domain.plan import Plan
-from runs.planning import build, rendering, tokens
+from runs.planning import rendering, tokens
 from runs.planning.shape import Configuration, Prompt
+from runs.planning.variations import variations
 
 EXPECTED_SHARE = 0.5  # of the longest answer: an assumption, and shown as one
 
@@ -76,7 +77,7 @@ def _kinds(configuration: Configuration, plan: Plan) -> Iterator[tuple[Key, int,
 
 
 def _voters(configuration: Configuration, plan: Plan, own: Key) -> Iterator[tuple[Key, int, int]]:
-    among = build.variations(configuration)
+    among = variations(configuration)
     for join in plan.joins:
         if not join.branches_are_children:
             continue

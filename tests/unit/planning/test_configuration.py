@@ -96,7 +96,7 @@ def test_dumping_and_parsing_gives_the_same_configuration(spec: dict[str, Any]) 
         ("join.method", "raffle", "concatenate, majority, union, numeric"),
         ("join.least_share", 1.5, "from 0 to 1"),
         ("join.least_share", "half", "from 0 to 1"),
-        ("join.ties", "coin", "declare or first_seen"),
+        ("join.ties", "coin", "declare, first_seen or judge"),
         ("join.reader", "number", "group of fields"),
         ("join.reader.kind", "tea_leaves", "whole_text, last_line, regex"),
         ("join.reader", {"kind": "choice", "choices": ["one"]}, None),
