@@ -25,13 +25,14 @@ CUT_NOTE = "its answer was cut by the output limit"
 class Entry:
     """A child and what a method can use of it: `value`, None where nothing. `shown`: the value as
     the answer wrote it. `note`: why nothing can be used, or how the value was read. `weight`: what
-    it weighs where values are counted."""
+    it weighs where values are counted. `data`: what the method read, where a text is too little."""
 
     child: Child
     value: str | None
     shown: str = ""
     note: str = ""
     weight: int | Fraction = 1
+    data: Any = None
 
     @property
     def is_usable(self) -> bool:

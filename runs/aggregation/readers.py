@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import regex
 
@@ -25,6 +25,13 @@ _LABEL = re.compile(
 _RULE = re.compile(r"\s*[-=_*~`]{3,}\s*")
 
 
+class HasReader(Protocol):
+    """Settings of a join that reads values."""
+
+    @property
+    def reader(self) -> Reader: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """`value`: what is compared, None where nothing could be read. `shown`: the same as the
@@ -40,6 +47,11 @@ def read(reader: Reader, text: str) -> Reading:
     if not text.strip():
         return Reading(None, note="the answer is empty")
     return _READERS[reader.kind](reader, text)
+
+
+def value(settings: HasReader, text: str) -> str | None:
+    """What is compared of an answer, by a join's own reader."""
+    return read(settings.reader, text).value
 
 
 def _whole_text(_: Reader, text: str) -> Reading:

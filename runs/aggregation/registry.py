@@ -27,12 +27,14 @@ def _no_figures(entries: Sequence[Entry]) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to join. `join` gets one entry for every child, in child order, at least one of them
-    usable. `enter` makes a child an entry. `reads`: roles whose answers are read as values.
-    `figures` are shown even where the policy refuses to join."""
+    usable. `enter` makes a child an entry. `reads`: roles whose answers are read as values, by
+    `reading`, which gives None for an unreadable one. `figures` are shown even where the policy
+    refuses to join."""
 
     join: Callable[[Any, Sequence[Entry], CallsSoFar], Outcome | Ask]
     enter: Callable[[Any, Child], Entry] = _text_entry
     reads: frozenset[Role] = frozenset()
+    reading: Callable[[Any, str], str | None] = readers.value
     figures: Callable[[Sequence[Entry]], dict[str, Any]] = _no_figures
 
 
@@ -40,9 +42,9 @@ _ANY_CHILD = frozenset({Role.SECTION, Role.VOTE})
 
 METHODS: Mapping[type, Method] = {
     Concatenate: Method(concat.join),
-    Majority: Method(majority.join, majority.enter, _ANY_CHILD, tally.figures),
+    Majority: Method(majority.join, majority.enter, _ANY_CHILD, figures=tally.figures),
     Merge: Method(merge.join),
-    Gate: Method(gate.join, gate.enter, frozenset({Role.GUARD}), gate.figures),
+    Gate: Method(gate.join, gate.enter, frozenset({Role.GUARD}), figures=gate.figures),
 }
 
 
@@ -76,8 +78,6 @@ def reads(settings: JoinSettings, role: Role | None = None) -> bool:
 
 
 def read(settings: JoinSettings, text: str, role: Role | None = None) -> str | None:
-    """The normalised value that an answer (of that role) gives, at most 120 characters or a
-    choice as configured. None: unreadable, or the method does not read values (`reads`)."""
-    if not reads(settings, role) or not isinstance(settings, Majority | Gate):
-        return None
-    return readers.read(settings.reader, text).value
+    """What an answer (of that role) gives, short: a normalised value of at most 120 characters, a
+    choice as configured, or how many items. None: unreadable, or not a role that is read."""
+    return METHODS[type(settings)].reading(settings, text) if reads(settings, role) else None
