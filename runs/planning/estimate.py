@@ -1,7 +1,8 @@
 """What a plan will cost and take, before a call is made. Estimates, and named as such.
 
 Assumed where nothing was measured: answers half as long as allowed; a first token after a second,
-then fifty a second. Retries come on top.
+then fifty a second. Of votes that may stop early only those are expected that are asked for when
+all agree. Retries come on top.
 """
 
 from collections import defaultdict
@@ -13,8 +14,10 @@ from typing import Any, Literal
 from runs.domain.errors import InvalidInput
 from runs.domain.plan import Plan
 from runs.domain.usage import Price
+from runs.planning.callers import Key, callers
+from runs.planning.loads import Load, LoadKind
 from runs.planning.shape import Configuration
-from runs.planning.workload import Key, Load, loads
+from runs.planning.workload import loads
 
 FIRST_TOKEN_S = 1.0
 TOKENS_A_SECOND = 50.0
@@ -26,9 +29,12 @@ Connections = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`calls` are the branches, `merge_calls` those the join will ask for. Money in US dollars,
-    None where a price is unknown. `against_one_call`: times the cost of one branch. `bound_by`:
-    what decides the time. `is_time_measured`: from earlier calls, not from the assumption."""
+    """`calls` are the branches at most, `merge_calls` and `judge_calls` (verdicts and checks) those
+    the joins will ask for at most; `calls_least` and `judge_calls_least` what comes of them when
+    votes agree. Money in US dollars, None where a price is unknown. `against_one_call`: times the
+    cost of one branch, `against_one_call_most` with every call made. Expected figures and times are
+    those of the least calls. `bound_by`: what decides the time. `is_time_measured`: from earlier
+    calls, not from the assumption."""
 
     calls: int
     merge_calls: int
@@ -43,10 +49,19 @@ class Estimate:
     warnings: tuple[str, ...]
     bound_by: Bound
     is_time_measured: bool
+    calls_least: int
+    judge_calls: int
+    judge_calls_least: int
+    against_one_call_most: float
 
     @property
     def total_calls(self) -> int:
-        return self.calls + self.merge_calls
+        """All calls, at most."""
+        return self.calls + self.merge_calls + self.judge_calls
+
+    @property
+    def total_least(self) -> int:
+        return self.calls_least + self.merge_calls + self.judge_calls_least
 
 
 def estimate(
@@ -57,19 +72,19 @@ def estimate(
     work = loads(configuration, plan)
     paces = _paces(configuration, work, connections)
     slowest = max(paces, key=lambda pace: pace.seconds)
-    calls = sum(load.calls for load in work if load.level == 0)
+    calls = _count(work, "branch", is_most=True)
     expected = _cost(work, prices, is_most=False)
     most = _cost(work, prices, is_most=True)
     used = {load.key[0] for load in work}
     return Estimate(
         calls=calls,
-        merge_calls=sum(load.calls for load in work) - calls,
+        merge_calls=_count(work, "merge", is_most=True),
         input_tokens=sum(load.input_tokens for load in work),
         output_tokens_expected=sum(load.output_expected for load in work),
         output_tokens_most=sum(load.output_most for load in work),
         cost_expected_usd=expected,
         cost_most_usd=most,
-        against_one_call=_against_one_call(work, prices),
+        against_one_call=_against_one_call(work, prices, is_most=False),
         seconds=_in_levels(paces),
         one_by_one_seconds=sum(pace.calls * pace.call_s for pace in paces),
         warnings=(
@@ -78,7 +93,15 @@ def estimate(
         ),
         bound_by=slowest.bound_by,
         is_time_measured=all(connections.get(name, {}).get("seconds_a_call") for name in used),
+        calls_least=_count(work, "branch", is_most=False),
+        judge_calls=_count(work, "judge", is_most=True),
+        judge_calls_least=_count(work, "judge", is_most=False),
+        against_one_call_most=_against_one_call(work, prices, is_most=True),
     )
+
+
+def _count(work: Sequence[Load], kind: LoadKind, *, is_most: bool) -> int:
+    return sum(load.calls_most if is_most else load.calls for load in work if load.kind == kind)
 
 
 def refuse_blind_cap(configuration: Configuration, prices: Prices) -> None:
@@ -87,24 +110,13 @@ def refuse_blind_cap(configuration: Configuration, prices: Prices) -> None:
     limits = configuration.limits
     if limits.cost_usd is None or limits.calls is not None:
         return
-    for connection, model in _keys(configuration):
+    for connection, model in dict.fromkeys(caller.key for caller in callers(configuration)):
         if prices.get((connection, model)) is None:
             raise InvalidInput(
                 f"The price of {model} on {connection} is unknown, so a cap on money cannot be "
                 "kept: cap the calls too (limits.calls), or enter the price with the provider.",
                 "limits.cost_usd",
             )
-
-
-def _keys(configuration: Configuration) -> list[Key]:
-    """Every (connection, model) that the configuration can call."""
-    call, join = configuration.call, configuration.join
-    keys = [(call.connection, call.model)]
-    if configuration.pattern == "voting" and configuration.votes.vary == "model":
-        keys = [(voter.connection, voter.model) for voter in configuration.votes.models]
-    if join.method == "merge":
-        keys.append((join.connection or call.connection, join.model or call.model))
-    return list(dict.fromkeys(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +161,8 @@ def _paces(
 ) -> list[_Pace]:
     together: dict[tuple[int, str], list[Load]] = defaultdict(list)
     for load in work:
-        together[load.level, load.key[0]].append(load)
+        if load.calls:
+            together[load.level, load.key[0]].append(load)
     return [
         _pace(configuration, level, alike, connections.get(name, {}))
         for (level, name), alike in together.items()
@@ -196,17 +209,19 @@ def _cost(work: Sequence[Load], prices: Prices, *, is_most: bool) -> float | Non
     return total
 
 
-def _against_one_call(work: Sequence[Load], prices: Prices) -> float:
+def _against_one_call(work: Sequence[Load], prices: Prices, *, is_most: bool) -> float:
     """By cost where it is known and not nothing, else by tokens."""
-    branches = [load for load in work if load.level == 0]
-    calls = sum(load.calls for load in branches)
-    total, own = _cost(work, prices, is_most=False), _cost(branches, prices, is_most=False)
+    branches = [load for load in work if load.kind == "branch"]
+    total = _cost(work, prices, is_most=is_most)
+    own = _cost(branches, prices, is_most=is_most)
     if not total or not own:
-        total, own = _tokens(work), _tokens(branches)
-    return total / own * calls
+        total, own = _tokens(work, is_most=is_most), _tokens(branches, is_most=is_most)
+    return total / own * _count(work, "branch", is_most=is_most)
 
 
-def _tokens(work: Sequence[Load]) -> float:
+def _tokens(work: Sequence[Load], *, is_most: bool) -> float:
+    if is_most:
+        return float(sum(load.input_most + load.output_most for load in work))
     return float(sum(load.input_tokens + load.output_expected for load in work))
 
 
@@ -237,12 +252,8 @@ def _money_warnings(
     expected: float | None,
     most: float | None,
 ) -> Iterator[str]:
-    limits, calls = configuration.limits, sum(load.calls for load in work)
-    if limits.calls is not None and limits.calls < calls:
-        yield (
-            f"The cap of {limits.calls:,} calls is below the {calls:,} this run needs: the others "
-            "will be cancelled."
-        )
+    limits = configuration.limits
+    yield from _calls_warnings(limits.calls, work)
     for connection, model in dict.fromkeys(load.key for load in work):
         if prices.get((connection, model)) is None:
             yield f"The price of {model} on {connection} is unknown: so is the cost of this run."
@@ -257,4 +268,20 @@ def _money_warnings(
         yield (
             f"Long answers could reach the cap of ${limits.cost_usd:g}: some branches would then "
             "be cancelled."
+        )
+
+
+def _calls_warnings(cap: int | None, work: Sequence[Load]) -> Iterator[str]:
+    least, most = sum(load.calls for load in work), sum(load.calls_most for load in work)
+    if cap is None:
+        return
+    if cap < least:
+        yield (
+            f"The cap of {cap:,} calls is below the {least:,} this run needs: the others "
+            "will be cancelled."
+        )
+    elif cap < most:
+        yield (
+            f"The cap of {cap:,} calls could be reached: votes that disagree may need up to "
+            f"{most:,}."
         )

@@ -7,87 +7,88 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from runs.domain.joins import Merge
 from runs.domain.plan import Plan
 from runs.planning import rendering, tokens
+from runs.planning.asking import Texts, loads_of, result_of
+from runs.planning.callers import Key, asked
+from runs.planning.loads import Load, expected_of
 from runs.planning.shape import Configuration, Prompt
 from runs.planning.variations import variations
-
-EXPECTED_SHARE = 0.5  # of the longest answer: an assumption, and shown as one
-
-Key = tuple[str, str]  # connection, model
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Calls alike. `level` 0 are the branches, from 1 the merges; levels follow one another.
-    Tokens are estimates and sums over all the calls."""
-
-    level: int
-    key: Key
-    calls: int
-    input_tokens: int
-    output_expected: int
-    output_most: int
-    input_most: int  # when every answer read is as long as allowed
-
-    @property
-    def output_a_call(self) -> float:
-        return self.output_expected / self.calls
+from runs.planning.waves import least_votes
 
 
 def loads(configuration: Configuration, plan: Plan) -> tuple[Load, ...]:
-    """Every call of the plan, those that its join will ask for included."""
+    """Every call of the plan, those that its joins will ask for included."""
     branches = tuple(_branches(configuration, plan))
-    return (*branches, *_merges(configuration, branches))
+    return (*branches, *_asked(configuration, plan, branches))
 
 
-def merge_levels(children: int, parts: int) -> tuple[int, ...]:
-    """Merge calls of each level. A group of one goes up without a call."""
-    levels = []
-    while children > 1:
-        levels.append(children // parts + (children % parts > 1))
-        children = -(-children // parts)
-    return tuple(levels)
+@dataclass(slots=True)
+class _Sum:
+    calls: int = 0
+    calls_most: int = 0
+    weight: int = 0
+    weight_most: int = 0
 
 
 def _branches(configuration: Configuration, plan: Plan) -> Iterator[Load]:
-    calls: dict[Key, int] = defaultdict(int)
-    weights: dict[Key, int] = defaultdict(int)
-    for key, count, weight in _kinds(configuration, plan):
-        calls[key] += count
-        weights[key] += weight
+    sums: dict[Key, _Sum] = defaultdict(_Sum)
+    for key, calls, calls_most, weight in _kinds(configuration, plan):
+        one = sums[key]
+        one.calls += calls
+        one.calls_most += calls_most
+        one.weight += calls * weight
+        one.weight_most += calls_most * weight
     most = configuration.call.max_tokens
-    for key, count in calls.items():
-        expected = _expected(count * most)
-        yield Load(0, key, count, weights[key], expected, count * most, weights[key])
+    for key, one in sums.items():
+        yield Load(
+            0,
+            "branch",
+            key,
+            one.calls,
+            one.calls_most,
+            one.weight,
+            expected_of(one.calls * most) if one.calls else 0,
+            one.calls_most * most,
+            one.weight_most,
+        )
 
 
-def _kinds(configuration: Configuration, plan: Plan) -> Iterator[tuple[Key, int, int]]:
-    """(connection and model, calls, input tokens of all of them)"""
+def _kinds(configuration: Configuration, plan: Plan) -> Iterator[tuple[Key, int, int, int]]:
+    """(connection and model, calls to expect, calls at most, input tokens of one)"""
     own = (configuration.call.connection, configuration.call.model)
     if configuration.pattern == "voting":
         yield from _voters(configuration, plan, own)
     elif configuration.split.by == "prompts":
         for prompt in configuration.prompts:
-            yield own, 1, _weigher(prompt)(plan.items[0].fields)
+            yield own, 1, 1, _weigher(prompt)(plan.items[0].fields)
     else:
         weight = _weigher(configuration.prompts[0])
-        yield own, len(plan.items), sum(weight(item.fields) for item in plan.items)
+        for item in plan.items:
+            yield own, 1, 1, weight(item.fields)
 
 
-def _voters(configuration: Configuration, plan: Plan, own: Key) -> Iterator[tuple[Key, int, int]]:
-    among = variations(configuration)
+def _voters(
+    configuration: Configuration, plan: Plan, own: Key
+) -> Iterator[tuple[Key, int, int, int]]:
+    among = [
+        ((varied.connection or own[0], varied.model or own[1]), _weigher(varied.prompt))
+        for varied in variations(configuration)
+    ]
+    least = least_votes(configuration)
     for join in plan.joins:
         if not join.branches_are_children:
             continue
         fields = plan.items[join.item].fields
-        each, rest = divmod(join.children, len(among))
-        for place, varied in enumerate(among):
-            count = each + (place < rest)
-            key = (varied.connection or own[0], varied.model or own[1])
-            if count:
-                yield key, count, count * _weigher(varied.prompt)(fields)
+        for place, (key, weight) in enumerate(among):
+            most = _turns(join.children, place, len(among))
+            if most:
+                yield key, _turns(least, place, len(among)), most, weight(fields)
+
+
+def _turns(votes: int, place: int, among: int) -> int:
+    """How often it is the turn of the variation at `place`."""
+    return votes // among + (place < votes % among)
 
 
 def _weigher(prompt: Prompt) -> Callable[[Mapping[str, str]], int]:
@@ -101,32 +102,23 @@ def _weigher(prompt: Prompt) -> Callable[[Mapping[str, str]], int]:
     return weight
 
 
-def _merges(configuration: Configuration, branches: tuple[Load, ...]) -> Iterator[Load]:
-    join = configuration.join
-    if not isinstance(join, Merge):
-        return
-    key = (
-        join.connection or configuration.call.connection,
-        join.model or configuration.call.model,
+def _asked(configuration: Configuration, plan: Plan, branches: tuple[Load, ...]) -> Iterator[Load]:
+    """What the joins over branches ask for, then what the join of their results does."""
+    over_branches = [join for join in plan.joins if join.branches_are_children]
+    calls = sum(load.calls_most for load in branches)
+    texts = Texts(
+        joins=len(over_branches),
+        children=over_branches[0].children,
+        expected=sum(load.output_expected for load in branches),
+        most=sum(load.output_most for load in branches),
+        asked=sum(load.input_most for load in branches) // max(calls, 1),
     )
-    read_expected = sum(load.output_expected for load in branches)
-    read_most = sum(load.output_most for load in branches)
-    asking = tokens.estimate(join.prompt)
-    children = sum(load.calls for load in branches)
-    for level, calls in enumerate(merge_levels(children, join.parts), 1):
-        most = calls * join.max_tokens
-        expected = _expected(most)
-        yield Load(
-            level,
-            key,
-            calls,
-            read_expected + calls * asking,
-            expected,
-            most,
-            read_most + calls * asking,
-        )
-        read_expected, read_most = expected, most
-
-
-def _expected(most: int) -> int:
-    return max(1, round(most * EXPECTED_SHARE))
+    level = 1
+    if caller := asked(configuration, configuration.join):
+        for load in loads_of(configuration.join, caller.key, texts, level):
+            level = load.level + 1
+            yield load
+    each = configuration.each if configuration.pattern == "voting" else None
+    if each is not None and (caller := asked(configuration, each.join)):
+        above = result_of(configuration.join, texts)
+        yield from loads_of(each.join, caller.key, above, level)

@@ -10,9 +10,9 @@ from runs.domain.errors import InvalidInput
 from runs.domain.plan import Item
 from runs.domain.usage import Price
 from runs.planning import build, tokens
+from runs.planning.asking import merge_levels
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate, estimate, refuse_blind_cap
-from runs.planning.workload import merge_levels
 from tests.unit.planning.samples import CALL, items, made, sectioning, voting
 
 KEY = ("local", "smollm2-135m")
