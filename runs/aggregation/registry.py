@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs.aggregation import concat, gate, majority, merge, readers, tally
+from runs.aggregation import concat, gate, judge, majority, merge, readers, tally
 from runs.aggregation.entries import Entry, text_entry, without_result
 from runs.aggregation.policy import refusal
-from runs.domain.joins import Concatenate, Gate, JoinSettings, Majority, Merge
+from runs.domain.joins import Concatenate, Gate, JoinSettings, Judge, Majority, Merge
 from runs.domain.plan import Role
 from runs.domain.policies import FailurePolicy
 from runs.domain.results import Ask, CallsSoFar, Child, Outcome
@@ -44,6 +44,7 @@ METHODS: Mapping[type, Method] = {
     Concatenate: Method(concat.join),
     Majority: Method(majority.join, majority.enter, _ANY_CHILD, figures=tally.figures),
     Merge: Method(merge.join),
+    Judge: Method(judge.join, reads=frozenset({Role.JUDGE}), reading=judge.reading),
     Gate: Method(gate.join, gate.enter, frozenset({Role.GUARD}), figures=gate.figures),
 }
 

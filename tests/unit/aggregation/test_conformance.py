@@ -1,6 +1,7 @@
 """What every aggregator keeps to. A new method adds a line to `METHODS_UNDER_TEST`."""
 
 import itertools
+import json
 import random
 from collections import Counter
 
@@ -10,7 +11,16 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from runs.aggregation.registry import METHODS, aggregate, read, reads
-from runs.domain.joins import Concatenate, Gate, JoinSettings, Majority, Merge, Reader, ReaderKind
+from runs.domain.joins import (
+    Concatenate,
+    Gate,
+    JoinSettings,
+    Judge,
+    Majority,
+    Merge,
+    Reader,
+    ReaderKind,
+)
 from runs.domain.plan import Role
 from runs.domain.policies import FailurePolicy, OnFailure
 from runs.domain.results import (
@@ -20,6 +30,7 @@ from runs.domain.results import (
     Child,
     ChildState,
     ContributionKind,
+    JoinCall,
     Outcome,
     OutcomeKind,
 )
@@ -36,6 +47,10 @@ METHODS_UNDER_TEST: list[JoinSettings] = [
     Majority(reader=NUMBERS),
     Merge(parts=2),
     Merge(parts=6),
+    Merge(parts=3, check=True),
+    Judge(),
+    Judge(mode="score"),
+    Majority(ties="judge"),
     Gate(),
     Gate(require="any"),
 ]
@@ -57,8 +72,16 @@ def outcome_of(
         assert result.calls
         for call in result.calls:
             assert call.key not in calls
-            calls[call.key] = answered(call.key.index, f"merged {call.key}", role=call.key.role)
+            calls[call.key] = answered(call.key.index, answer_of(call), role=call.key.role)
     raise AssertionError("the join never ends")
+
+
+def answer_of(call: JoinCall) -> str:
+    """A judge picks the same answer in both orders; in a merge's check nothing can be read."""
+    menu = (call.schema or {}).get("properties", {}).get("answer", {}).get("enum")
+    if menu is None:
+        return f"merged {call.key}"
+    return json.dumps({"answer": menu[-1 if call.key.index % 2 else 0]})
 
 
 @st.composite
@@ -215,7 +238,7 @@ def test_what_is_read_is_short_and_only_of_the_roles_that_are_read(settings):
     for role in Role:
         value = read(settings, long, role)
         assert value is None or (reads(settings, role) and 0 < len(value) <= 200)
-    assert reads(settings) is isinstance(settings, Majority | Gate)
+    assert reads(settings) is isinstance(settings, Majority | Gate | Judge)
 
 
 @every_method
