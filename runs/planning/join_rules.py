@@ -16,7 +16,7 @@ LONGEST_SEPARATOR = 1000
 LONGEST_ANSWER = 200_000  # tokens
 MOST_WEIGHTS = 200
 MERGE_NAMES = ("parts", "missing")
-JUDGE_NAMES = ("answers", "rubric")
+JUDGE_NAMES = ("answers", "rubric", "task")
 
 
 def errors(join: object, path: str = "join") -> list[InvalidInput]:
@@ -100,7 +100,10 @@ def _judging(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
         return
     yield from _asking(judge, "judge.")
     yield from _text(judge, "rubric", 0, LONGEST_PROMPT, "judge.")
+    yield from _text(judge, "task", 0, LONGEST_PROMPT, "judge.")
     yield from _text(judge, "prompt", 0, LONGEST_PROMPT, "judge.")
+    if judge.get("temperature") is not None:
+        yield from _number(judge, "temperature", 0, 2, "must be a number from 0 to 2", at="judge.")
     prompt = judge.get("prompt")
     if isinstance(prompt, str) and prompt:
         yield from _names(prompt, "answers", JUDGE_NAMES, "join.judge.prompt")
