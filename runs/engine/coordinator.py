@@ -89,7 +89,12 @@ class Coordinator:
             read=self._read,
         )
         self._joining = Joining(
-            run, planner, self._journal, on_open=self._queue, on_root=self._root_ended
+            run,
+            planner,
+            self._journal,
+            on_open=self._queue,
+            on_loss=self._stop_below,
+            on_root=self._root_ended,
         )
 
     # -- life ------------------------------------------------------------------------------
@@ -129,11 +134,12 @@ class Coordinator:
             return
         for branch in list(self.run.branches.values()):
             self._heed_failure(branch)
+        self._joining.recall_waves()
         self._joining.settle_all()
         if self._is_ending:
             return
         for branch in list(self.run.branches.values()):
-            if branch.status is BranchStatus.PENDING:
+            if branch.status is BranchStatus.PENDING and not self.run.joins[branch.join].is_over:
                 self._queue(branch)
         self._joining.open_waves(FIRST_AHEAD)
         self._journal.once_committed(self._joining.open_waves)
@@ -245,6 +251,15 @@ class Coordinator:
                 self._call_off(branch)
         self._calls.abort(numbers)
 
+    def _stop_below(self, parent: JoinState, reason: str) -> None:
+        """Start nothing more under a join of joins."""
+        parent.is_stopped, parent.stop_reason = True, reason
+        below = [j for j in self.run.joins if j.parent == parent.number and not j.is_over]
+        for join in below:
+            self._stop(join, reason)
+        for join in below:
+            self._joining.settle(join)
+
     def _call_off(self, branch: BranchState) -> None:
         join = self.run.joins[branch.join]
         branch.reason = join.stop_reason or "cancelled"
@@ -252,7 +267,7 @@ class Coordinator:
         self.run.move(branch, BranchStatus.CANCELLED)
         self._journal.branch(branch)
         if branch.role in CHILD_ROLES:
-            join.ended += 1
+            join.count_ended(branch)
 
     def _read(self, branch: BranchState) -> str:
         return self._planner.read(self.run.joins[branch.join], branch.role, branch.text)

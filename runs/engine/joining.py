@@ -3,6 +3,7 @@
 The decision what the children give is the aggregator's (pure); this only feeds it.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from itertools import count
 
@@ -25,7 +26,8 @@ FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
 
 
 class Joining:
-    """`on_open` is given each new branch; `on_root` is called once, when the root has ended."""
+    """`on_open` is given each new branch; `on_loss` a join of joins that stops at a loss, and the
+    reason; `on_root` is called once, when the root has ended."""
 
     def __init__(
         self,
@@ -34,30 +36,53 @@ class Joining:
         journal: Journal,
         *,
         on_open: Callable[[BranchState], None],
+        on_loss: Callable[[JoinState, str], None],
         on_root: Callable[[], None],
     ) -> None:
         self._run = run
         self._planner = planner
         self._journal = journal
         self._on_open = on_open
+        self._on_loss = on_loss
         self._on_root = on_root
         self._numbers = count(max(run.branches, default=-1) + 1)
         self.prompts: dict[int, str] = {}  # of the calls that joins asked for
         self.is_shut = False
+        # Joins with children to open, so that no call looks at all joins of the run.
+        self._to_open = deque(join for join in run.joins if join.branches_are_children)
+        self._below: dict[int, list[int]] = defaultdict(list)
+        for join in run.joins:
+            if join.parent is not None:
+                self._below[join.parent].append(join.number)
+        self._gathered: dict[int, list[Child]] = {}  # children of joins that have asked for calls
 
     # -- opening ---------------------------------------------------------------------------
 
     def open_waves(self, ahead: int = PENDING_AHEAD) -> None:
         """Open children, join by join, until `ahead` wait for admission."""
-        for join in self._run.joins:
-            if self._run.pending >= ahead or self.is_shut:
-                return
-            if join.branches_are_children and not join.is_over and not join.is_stopped:
-                self._open_wave(join, ahead)
+        while self._to_open and self._run.pending < ahead and not self.is_shut:
+            join = self._to_open[0]
+            if not join.wanted and not join.is_over and not join.is_stopped:
+                self._want(join)
+            if join.is_over or join.is_stopped or join.opened >= join.wanted:
+                self._to_open.popleft()
+                if join.is_settled:
+                    self.settle(join)
+            else:
+                self._open_some(join, ahead - self._run.pending)
 
-    def _open_wave(self, join: JoinState, ahead: int) -> None:
-        room = ahead - self._run.pending
-        for index in range(join.opened, join.opened + min(room, self._planner.next_wave(join))):
+    def _want(self, join: JoinState) -> None:
+        """Look whether more children are needed; only ever when all opened ones have ended."""
+        ended = [self._child(join, index) for index in range(join.wanted)]
+        more = self._planner.next_wave(join, ended) if join.wanted < join.children else 0
+        if more > 0:
+            join.wanted = min(join.wanted + more, join.children)
+            join.rounds += 1
+        else:
+            join.is_settled = True
+
+    def _open_some(self, join: JoinState, room: int) -> None:
+        for index in range(join.opened, min(join.wanted, join.opened + room)):
             spec = self._planner.spec(join, index)
             self._open(BranchState(next(self._numbers), join.number, spec.role, index, spec))
 
@@ -76,7 +101,21 @@ class Joining:
         join.branches[branch.index] = branch.number
         join.opened = max(join.opened, branch.index + 1)
         if branch.status in ENDED_BRANCH:
-            join.ended += 1
+            join.count_ended(branch)
+
+    def recall_waves(self) -> None:
+        """After a restart: find again which waves the opened children were opened in."""
+        for join in self._run.joins:
+            while join.wanted < join.opened and not join.is_over:
+                if not all(self._is_ended(join, index) for index in range(join.wanted)):
+                    join.wanted = join.opened
+                else:
+                    self._want(join)
+                    join.wanted = join.opened if join.is_settled else join.wanted
+                    join.is_settled = False
+
+    def _is_ended(self, join: JoinState, index: int) -> bool:
+        return self._run.branches[join.branches[index]].status in ENDED_BRANCH
 
     def admitted(self) -> None:
         """Room was made ahead of admission."""
@@ -88,7 +127,7 @@ class Joining:
     def branch_ended(self, branch: BranchState) -> None:
         join = self._run.joins[branch.join]
         if branch.role in CHILD_ROLES:
-            join.ended += 1
+            join.count_ended(branch)
         self.settle(join)
 
     def settle_all(self) -> None:
@@ -100,23 +139,36 @@ class Joining:
     def settle(self, join: JoinState) -> None:
         if join.is_over or self.is_shut or not self._children_ended(join):
             return
-        result = self._planner.aggregate(join, list(self._children(join)), self._answers(join))
+        if join.number not in self._gathered:
+            self._gathered[join.number] = list(self._children(join))
+        children = self._gathered[join.number]
+        result = self._planner.aggregate(join, children, self._answers(join))
         if isinstance(result, Outcome):
             self._conclude(join, result)
         else:
             self._ask(join, result)
 
     def _children_ended(self, join: JoinState) -> bool:
+        """Whether nothing is awaited any more; where a wave has ended, the next may be opened."""
         if not join.branches_are_children:
             return join.ended == join.children
-        return join.ended == join.opened and (join.is_stopped or join.opened == join.children)
+        if join.is_stopped or join.is_settled:
+            return join.ended == join.opened
+        if not join.is_wave_over:
+            return False
+        self._want(join)
+        if not join.is_settled:
+            self._to_open.appendleft(join)  # a vote that is under way comes before new ones
+            self.open_waves()
+        return join.is_settled
 
     def _children(self, join: JoinState) -> Iterator[Child]:
         if join.branches_are_children:
             yield from (self._child(join, index) for index in range(join.children))
             return
-        for child in self._run.joins:
-            if child.parent == join.number and child.outcome is not None:
+        for number in self._below[join.number]:
+            child = self._run.joins[number]
+            if child.outcome is not None:
                 yield _joined_child(child, child.outcome)
 
     def _child(self, join: JoinState, index: int) -> Child:
@@ -124,9 +176,11 @@ class Joining:
         if number is not None:
             return self._run.branches[number].as_child()
         spec = self._planner.spec(join, index)
-        return Child(
-            index, spec.label, ChildState.CANCELLED, reason=join.stop_reason, role=spec.role
-        )
+        state, reason = ChildState.CANCELLED, join.stop_reason
+        if join.is_settled:
+            state = ChildState.SPARED
+            reason = f"not run: settled after {join.opened:,} of {join.children:,}"
+        return Child(index, spec.label, state, reason=reason, role=spec.role, voter=spec.voter)
 
     def _answers(self, join: JoinState) -> dict[CallKey, Child]:
         answered = {}
@@ -142,7 +196,9 @@ class Joining:
             self._journal.join(join)
         for call in ask.calls:
             if call.key in join.asked:
-                self.prompts[join.asked[call.key]] = call.prompt
+                number = join.asked[call.key]
+                self.prompts[number] = call.prompt  # and its schema: rows do not keep them
+                self._run.branches[number].spec = self._planner.asked(join, call)
                 continue
             spec = self._planner.asked(join, call)
             branch = BranchState(
@@ -158,6 +214,7 @@ class Joining:
 
     def _conclude(self, join: JoinState, outcome: Outcome) -> None:
         join.outcome = outcome
+        self._gathered.pop(join.number, None)
         is_failed = outcome.kind in FAILED_OUTCOMES
         join.become(JoinStatus.FAILED if is_failed else JoinStatus.DONE)
         self._journal.join(join)
@@ -166,11 +223,14 @@ class Joining:
             return
         parent = self._run.joins[join.parent]
         parent.ended += 1
+        if outcome.value is None and parent.stops_at_loss and not parent.is_stopped:
+            self._on_loss(parent, f"stopped: {join.label or 'a part'} gave no value")
         self.settle(parent)
 
 
 def _joined_child(join: JoinState, outcome: Outcome) -> Child:
     """A child join as its parent's aggregator sees it; without a value it is missing."""
     if outcome.value is None:
-        return Child(join.position, join.label, ChildState.FAILED, reason=str(outcome.kind))
+        reason = join.stop_reason or str(outcome.kind)
+        return Child(join.position, join.label, ChildState.CANCELLED, reason=reason)
     return Child(join.position, join.label, ChildState.ANSWERED, text=outcome.value)

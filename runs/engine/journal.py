@@ -151,7 +151,8 @@ class Journal:
             run=self._run,
             branches=branches,
             attempts=_first(self._attempts, len(self._attempts)),
-            joins=_first(self._joins, len(self._joins)),
+            # A join's end is written with the last of its branches, never before.
+            joins=[] if self._branches else _first(self._joins, len(self._joins)),
             answers=list(self._answers.items()),
             kpis=self._kpis(),
         )

@@ -87,8 +87,9 @@ class Planner(Protocol):
         """The spec of a call that a join asked for."""
         ...
 
-    def next_wave(self, join: JoinState) -> int:
-        """How many more children to open now."""
+    def next_wave(self, join: JoinState, children: Sequence[Child]) -> int:
+        """How many more children to open, now that these, all that were opened, have ended; 0: no
+        more are needed. Must follow from its arguments alone, so that a restart finds the same."""
         ...
 
     def aggregate(

@@ -98,7 +98,13 @@ _CHILD_STATES = {
 
 @dataclass(slots=True)
 class JoinState:
-    """An inner node. `opened` children have a row; `ended` of those are over."""
+    """An inner node. `opened` children have a row; `ended` of those are over.
+
+    Children that are branches are opened in waves: `wanted` of them so far, in `rounds` waves.
+    `is_settled`: no more are needed, and those that were never opened are spared. `is_stopped`: no
+    more may be opened, for `stop_reason`. `stops_at_loss`: a child join without a value stops it.
+    `cost_usd` and `tokens` are those of ended children, of which `metered` had a known usage.
+    """
 
     number: int
     parent: int | None
@@ -111,18 +117,38 @@ class JoinState:
     outcome: Outcome | None = None
     opened: int = 0
     ended: int = 0
-    failed: int = 0
+    wanted: int = 0
+    rounds: int = 0
+    is_settled: bool = False
     is_stopped: bool = False
     stop_reason: str = ""
+    stops_at_loss: bool = False
+    cost_usd: float = 0.0
+    tokens: int = 0
+    metered: int = 0
     branches: dict[int, int] = field(default_factory=dict)  # child index → branch number
     asked: dict[CallKey, int] = field(default_factory=dict)  # asked call → branch number
 
     def become(self, status: JoinStatus) -> None:
         self.status = move(self.status, status)
 
+    def count_ended(self, child: BranchState) -> None:
+        """One more of its children is over."""
+        self.ended += 1
+        self.cost_usd += child.cost_usd or 0.0
+        if child.output_tokens is not None:
+            self.tokens += child.output_tokens + (child.input_tokens or 0)
+            self.metered += 1
+
     @property
     def is_over(self) -> bool:
         return self.outcome is not None
+
+    @property
+    def is_wave_over(self) -> bool:
+        """All children wanted so far have ended."""
+        is_begun = self.wanted > 0 or self.children == 0
+        return is_begun and self.ended == self.opened >= self.wanted
 
 
 @dataclass(slots=True)

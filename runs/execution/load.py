@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from runs.domain.errors import Fenced
 from runs.domain.plan import Item, PlannedJoin, Role
-from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
+from runs.domain.policies import Budget, CallLimits, FailurePolicy, OnFailure, RetryPolicy
 from runs.domain.results import Contribution, ContributionKind, Outcome, OutcomeKind
 from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
 from runs.engine.protocols import Control
@@ -38,6 +38,7 @@ from runs.models import (
 from runs.models import (
     Outcome as OutcomeRow,
 )
+from runs.planning import build
 from runs.planning import configuration as configurations
 
 
@@ -71,10 +72,12 @@ def load(claimed: Claim) -> Loaded:
         raise Fenced
     configuration = configurations.parse(run.spec)
     planned = [row.planned() for row in Join.objects.filter(run=run).order_by("number")]
-    planner = RunPlanner(configuration, planned, _items(run))
+    planner = RunPlanner(
+        configuration, planned, _items(run), is_priced=_is_priced(run, configuration)
+    )
     state = _run_state(run, claimed, configuration)
-    state.joins = [_join_state(join) for join in planned]
-    _load_outcomes(run, state)
+    state.joins = [_join_state(join, configuration) for join in planned]
+    _load_outcomes(run, state, planner)
     _load_branches(run, state, planner)
     _load_attempts(run, state)
     state.down_spans_ms = _down_spans(run, state)
@@ -110,7 +113,17 @@ def _items(run: Run) -> dict[int, Item]:
     return {number: Item(number, label, fields, gold) for number, label, fields, gold in rows}
 
 
-def _join_state(join: PlannedJoin) -> JoinState:
+def _is_priced(run: Run, configuration: configurations.Configuration) -> bool:
+    """Whether the price of every branch's call was known at the launch."""
+    calls = build.Branches(configuration).calls
+    return all(
+        (run.connections.get(call.connection) or {}).get("prices", {}).get(call.model) is not None
+        for call in calls
+    )
+
+
+def _join_state(join: PlannedJoin, configuration: configurations.Configuration) -> JoinState:
+    each = configuration.each
     return JoinState(
         number=join.index,
         parent=join.parent,
@@ -119,10 +132,15 @@ def _join_state(join: PlannedJoin) -> JoinState:
         children=join.children,
         item=join.item,
         branches_are_children=join.branches_are_children,
+        stops_at_loss=(
+            not join.branches_are_children
+            and each is not None
+            and each.on_failure.policy is OnFailure.STOP
+        ),
     )
 
 
-def _load_outcomes(run: Run, state: RunState) -> None:
+def _load_outcomes(run: Run, state: RunState, planner: RunPlanner) -> None:
     """Joins that ended before stay ended."""
     stored = {row.join_id: row for row in OutcomeRow.objects.filter(run=run, pass_n=1)}
     for row in Join.objects.filter(run=run, status__in=ENDED_JOIN):
@@ -141,6 +159,7 @@ def _load_outcomes(run: Run, state: RunState) -> None:
             quality=outcome.quality,
             detail=outcome.detail,
         )
+        planner.remember(join, join.outcome)
         if join.parent is not None:
             state.joins[join.parent].ended += 1
 

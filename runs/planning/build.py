@@ -93,6 +93,17 @@ class Branches:
         self._calls = tuple(_varied(self._base, varied) for varied in self._variations)
         self._tasks = tuple(_asking(self._base, prompt) for prompt in configuration.prompts)
 
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Who votes, in turn: the name of each variation, else its model."""
+        pairs = zip(self._variations, self._calls, strict=True)
+        return tuple(varied.label or call.model for varied, call in pairs)
+
+    @property
+    def calls(self) -> tuple[CallSettings, ...]:
+        """The calls that branches make, but for their seeds and prompts."""
+        return self._calls if self._configuration.pattern == "voting" else self._tasks
+
     def spec(self, item: int, index: int) -> BranchSpec:
         """Child `index` of a join whose first item is `item`."""
         if self._configuration.pattern == "voting":

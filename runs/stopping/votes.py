@@ -3,7 +3,7 @@
 Knows nothing of answers: it sees counts (or weights) only.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -181,6 +181,13 @@ def confidence(first: int, second: int) -> float:
     2023, beta criterion).
     """
     return float(exact_confidence(first, second))
+
+
+def leader_confidence(counts: Iterable[int], left: int) -> float:
+    """`confidence` of the value with the most of `counts`, while `left` votes are still possible:
+    1 once they cannot change it."""
+    first, second, *_ = (*sorted(counts, reverse=True), 0, 0)
+    return 1.0 if first - second > left else confidence(first, second)
 
 
 @lru_cache(maxsize=4096)

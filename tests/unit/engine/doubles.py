@@ -120,8 +120,8 @@ class ListPlanner:
     def asked(self, join: JoinState, call: JoinCall) -> BranchSpec:
         return BranchSpec(call.key.index, call.key.role, call.label, 0, "", CALL)
 
-    def next_wave(self, join: JoinState) -> int:
-        return join.children - join.opened
+    def next_wave(self, join: JoinState, children: Sequence[Child]) -> int:
+        return join.children - len(children)
 
     def aggregate(
         self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
