@@ -1,19 +1,19 @@
 """What a configuration names, found among its owner's stored things: templates, connections,
 prices, data sets. Every name that is not found is told beside its field."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from runs.domain.errors import InvalidInput
-from runs.domain.joins import Merge
 from runs.domain.plan import Item
 from runs.domain.usage import Price
 from runs.execution import recordings
 from runs.metrics import pricing
 from runs.models import Connection, Dataset, TemplateVersion
+from runs.planning.callers import Caller, callers
 from runs.planning.configuration import Configuration
 from runs.planning.inputs import Document, Material, material_of
 from runs.planning.shape import Input, Prompt, Provider
@@ -22,15 +22,6 @@ from runs.services.connections import replay_values, save_connection
 PriceKey = tuple[str, str]  # (connection, model)
 PLACE = ("kind", "base_url", "api_key_env", "replay")  # where a connection leads
 STORED = (*PLACE, "name", "api_key", "in_flight", "calls_per_minute", "model_names")
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A connection and model that calls will use, and the field that says so."""
-
-    field: str
-    connection: str
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +102,6 @@ def _with_text(owner: User, prompt: Prompt, field: str) -> Prompt:
     )
 
 
-def uses(configuration: Configuration) -> Iterator[Use]:
-    """Every (connection, model) that the configuration's calls may use."""
-    call = configuration.call
-    if configuration.pattern == "voting" and configuration.votes.vary == "model":
-        for number, choice in enumerate(configuration.votes.models):
-            yield Use(f"votes.models.{number}", choice.connection, choice.model)
-    else:
-        yield Use("call", call.connection, call.model)
-    if isinstance(configuration.join, Merge):
-        join = configuration.join
-        yield Use("join", join.connection or call.connection, join.model or call.model)
-
-
 def connections(
     owner: User, configuration: Configuration
 ) -> tuple[Connections, list[InvalidInput]]:
@@ -138,7 +116,7 @@ def connections(
         except InvalidInput as error:
             errors.append(error)
     rows, prices = {}, {}
-    for use in uses(configuration):
+    for use in callers(configuration):
         row_found = stored.get(use.connection)
         if row_found is None:
             errors.append(_no_connection(use, stored))
@@ -148,7 +126,7 @@ def connections(
     return Connections(rows, prices), errors
 
 
-def _no_connection(use: Use, stored: Mapping[str, Connection]) -> InvalidInput:
+def _no_connection(use: Caller, stored: Mapping[str, Connection]) -> InvalidInput:
     known = ", ".join(f"“{name}”" for name in stored) or "none yet: add one under Providers"
     return InvalidInput(
         f"You have no connection named “{use.connection}”. Yours: {known}.",
@@ -163,7 +141,7 @@ def price_of(row: Connection, model: str) -> Price | None:
 
 def _brought(owner: User, configuration: Configuration, provider: Provider) -> Connection:
     """The connection a file brings along, not saved."""
-    models = {use.model for use in uses(configuration) if use.connection == provider.name}
+    models = {use.model for use in callers(configuration) if use.connection == provider.name}
     return Connection(
         owner=owner,
         name=provider.name,
@@ -243,7 +221,8 @@ def source(owner: User, given: Input | None) -> Source:
             "input.files",
         )
     if given is not None and given.dataset:
-        return _dataset(owner, given.dataset)
+        found = _dataset(owner, given.dataset)
+        return replace(found, gold=()) if given.gold else found
     return Source(material_of(given))
 
 
