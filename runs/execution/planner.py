@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from runs.aggregation import majority, registry
-from runs.domain.joins import JoinSettings, Majority, Merge
+from runs.domain.errors import InvalidInput
+from runs.domain.joins import JoinSettings, Majority
 from runs.domain.plan import BranchSpec, Item, PlannedJoin, Role
 from runs.domain.policies import FailurePolicy, OnFailure
 from runs.domain.results import Ask, CallsSoFar, Child, ChildState, JoinCall, Outcome
 from runs.engine.state import JoinState
+from runs.execution import asking
 from runs.execution.scoring import Scoring
 from runs.planning import build, rendering
 from runs.planning.configuration import Configuration
@@ -70,22 +73,19 @@ class RunPlanner:
         return prompt
 
     def asked(self, join: JoinState, call: JoinCall) -> BranchSpec:
-        return self.asked_spec(join, call.key.role, call.key.index, call.label)
+        return self.asked_spec(join, call.key.role, call.key.index, call.label, call.schema)
 
-    def asked_spec(self, join: JoinState, role: Role, index: int, label: str) -> BranchSpec:
+    def asked_spec(
+        self,
+        join: JoinState,
+        role: Role,
+        index: int,
+        label: str,
+        schema: Mapping[str, Any] | None = None,
+    ) -> BranchSpec:
         """The call a join asks for: the configuration's call, as the join's settings change it."""
-        call = build.call_settings(self._configuration)
-        settings = self.settings(join)
-        if isinstance(settings, Merge):
-            call = replace(
-                call,
-                connection=settings.connection or call.connection,
-                model=settings.model or call.model,
-                max_tokens=settings.max_tokens,
-                json_schema=None,
-                stop=(),
-                system="",
-            )
+        own = build.call_settings(self._configuration)
+        call = asking.asked_call(self.settings(join), own, role, schema)
         return BranchSpec(index, role, label, join.item, "", call)
 
     def next_wave(self, join: JoinState, children: Sequence[Child]) -> int:
@@ -114,7 +114,8 @@ class RunPlanner:
     def aggregate(
         self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
     ) -> Outcome | Ask:
-        result = registry.aggregate(self.settings(join), self.policy(join), children, calls)
+        settings = asking.with_task(self.settings(join), lambda: self._task(join))
+        result = registry.aggregate(settings, self.policy(join), children, calls)
         if isinstance(result, Ask) or self._configuration.pattern != "voting":
             return result
         if not join.branches_are_children:
@@ -123,6 +124,16 @@ class RunPlanner:
         outcome = replace(result, quality={**result.quality, **figures})
         self.remember(join, outcome)
         return outcome
+
+    def _task(self, join: JoinState) -> str:
+        """What all children of a vote were asked, as the first of them was; else nothing."""
+        if self._configuration.pattern != "voting" or not join.branches_are_children:
+            return ""
+        spec = self.spec(join, 0)
+        try:
+            return f"{spec.call.system}\n\n{self.prompt(spec)}".strip()
+        except InvalidInput:
+            return ""
 
     def remember(self, join: JoinState, outcome: Outcome) -> None:
         """A vote that ended: the root over many is told of it, after a restart too."""
