@@ -197,8 +197,9 @@ class Joining:
         for call in ask.calls:
             if call.key in join.asked:
                 number = join.asked[call.key]
-                self.prompts[number] = call.prompt  # and its schema: rows do not keep them
-                self._run.branches[number].spec = self._planner.asked(join, call)
+                if number not in self.prompts:  # after a restart: rows keep no prompt and schema
+                    self.prompts[number] = call.prompt
+                    self._run.branches[number].spec = self._planner.asked(join, call)
                 continue
             spec = self._planner.asked(join, call)
             branch = BranchState(
