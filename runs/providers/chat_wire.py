@@ -3,7 +3,6 @@
 Pure. No validated object a token: only the few fields needed are looked at.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from runs.domain.errors import AnswerCut, BadReply, CallError, ContentFiltered
 from runs.domain.plan import CallSettings
 from runs.domain.results import Completion
 from runs.domain.usage import Usage
+from runs.providers import fast_json
 from runs.providers.refusals import read_error
 from runs.providers.sse import Event
 from runs.providers.texts import Pieces, shortened
@@ -110,7 +110,7 @@ class Reply:
 
     def _parsed(self, data: str | bytes) -> Mapping[str, Any]:
         try:
-            chunk = json.loads(data)
+            chunk = fast_json.loads(data)
         except (ValueError, RecursionError):
             raise self._malformed() from None
         if not isinstance(chunk, dict):

@@ -6,10 +6,11 @@ connects. Gives replies as bounded pieces and transport trouble as `CallError`s.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -115,13 +116,27 @@ def _tls() -> ssl.SSLContext:
 async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body, decoded; raises `BadReply` once it is larger than `most_bytes`."""
     seen = 0
-    async for piece in response.aiter_bytes():
+    async for piece in _body(response):
         seen += len(piece)
         if seen > most_bytes:
             raise BadReply(
                 f"The reply is larger than {most_bytes:,} bytes.", status_code=response.status_code
             )
         yield piece
+
+
+def _body(response: httpx.Response) -> AsyncIterable[bytes]:
+    """Plain bytes come straight from the transport: httpx's layers over them cost as much as
+    reading a short reply."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        return response.aiter_bytes()
+    return cast("httpx.AsyncByteStream", response.stream)
+
+
+def is_read(response: httpx.Response) -> bool:
+    """Whether the body's end has arrived already, so that its socket can serve the next call."""
+    answer = getattr(response.stream, "_aiohttp_response", None)
+    return isinstance(answer, aiohttp.ClientResponse) and answer.content.at_eof()
 
 
 async def whole(response: httpx.Response, most_bytes: int) -> bytes:
@@ -132,7 +147,7 @@ async def opening(response: httpx.Response, most_bytes: int) -> bytes:
     """The body's first `most_bytes` at most: enough of an error page to read its message."""
     parts: list[bytes] = []
     seen = 0
-    async for piece in response.aiter_bytes():
+    async for piece in _body(response):
         parts.append(piece)
         seen += len(piece)
         if seen >= most_bytes:

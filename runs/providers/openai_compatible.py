@@ -24,12 +24,11 @@ from runs.domain.errors import (
 from runs.domain.policies import CallLimits
 from runs.domain.results import Completion
 from runs.engine.protocols import ModelRequest, OnPiece
-from runs.providers import http
+from runs.providers import fast_json, http
 from runs.providers.addresses import Reach
 from runs.providers.chat_wire import Reply, body_of
 from runs.providers.refusals import refusal
 from runs.providers.sse import EventTooLarge, Parser
-from runs.providers.texts import clean
 
 MOST_ERROR_BYTES = 65_536
 LISTING = CallLimits(deadline_s=15.0, connect_s=5.0, idle_s=15.0, max_bytes=4_000_000)
@@ -85,13 +84,12 @@ class OpenAICompatible:
 
     async def _converse(self, request: ModelRequest, reply: Reply, on_piece: OnPiece) -> None:
         body = body_of(request.prompt, request.call, limit_name=limit_name(self._base_url))
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         headers = {"Idempotency-Key": request.uuid, "Content-Type": "application/json"}
         async with self._open(
             "POST",
             "/chat/completions",
             request.limits,
-            content=clean(content).encode(),
+            content=fast_json.dumps(body),
             headers=headers,
         ) as response:
             if response.status_code != 200:
@@ -169,9 +167,10 @@ class OpenAICompatible:
             try:
                 async for piece in pieces:
                     for event in parser.feed(piece):
-                        tell(on_piece, reply.take(event))
+                        if text := reply.take(event):
+                            on_piece(text)
                     if reply.is_ended:
-                        if self._reuse:
+                        if self._reuse and not http.is_read(response):
                             await drain(pieces)
                         return
             except EventTooLarge as error:

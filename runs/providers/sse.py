@@ -45,9 +45,10 @@ class Parser:
             self._hold(chunk)
             return []
         *lines, rest = chunk.split(LF)
-        lines[0] = b"".join((*self._pieces, lines[0]))
-        self._pieces.clear()
-        self._line_bytes = 0
+        if self._pieces:
+            lines[0] = b"".join((*self._pieces, lines[0]))
+            self._pieces.clear()
+            self._line_bytes = 0
         events = self._read(lines)
         self._hold(rest)
         return events
@@ -65,36 +66,33 @@ class Parser:
             lines[0] = lines[0].removeprefix(BOM)
             self._is_first_line = False
         for line in lines:
-            if line:
-                self._field(line)
-                continue
-            if self._data:
-                events.append(Event(self._name, "\n".join(self._data)))
-                self._data = []
-            self._name = ""
-            self._event_bytes = 0
+            if not line:
+                if self._data:
+                    data = self._data[0] if len(self._data) == 1 else "\n".join(self._data)
+                    events.append(Event(self._name, data))
+                    self._data = []
+                self._name = ""
+                self._event_bytes = 0
+            elif line.startswith(b"data:"):
+                self._keep(line[6:] if line.startswith(b"data: ") else line[5:], len(line))
+            elif line == b"data":
+                self._keep(b"", len(line))
+            elif line.startswith(b"event:"):
+                self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
         return events
-
-    def _field(self, line: bytes) -> None:
-        if line.startswith(b"data:"):
-            value = line[6:] if line[5:6] == b" " else line[5:]
-            self._keep(value, len(line))
-        elif line == b"data":
-            self._keep(b"", len(line))
-        elif line.startswith(b"event:"):
-            self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
 
     def _keep(self, value: bytes, size: int) -> None:
         self._event_bytes += size
-        self._check()
+        if self._event_bytes > self._most_bytes:
+            self._refuse()
         self._data.append(value.decode("utf-8", "replace"))
 
     def _hold(self, piece: bytes) -> None:
         if piece:
             self._line_bytes += len(piece)
-            self._check()
+            if self._line_bytes + self._event_bytes > self._most_bytes:
+                self._refuse()
             self._pieces.append(piece)
 
-    def _check(self) -> None:
-        if self._line_bytes + self._event_bytes > self._most_bytes:
-            raise EventTooLarge(f"one event is larger than {self._most_bytes:,} bytes")
+    def _refuse(self) -> None:
+        raise EventTooLarge(f"one event is larger than {self._most_bytes:,} bytes")
