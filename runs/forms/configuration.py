@@ -81,7 +81,9 @@ class ConfigurationForm(forms.Form):
         if own := self.value("provider.name"):
             names.append((str(own), f"{own} (of this configuration)"))
         self._offer("call.connection", names)
-        self._offer("merge.connection", [("", "The branches’"), *names])
+        for name in self.fields:
+            if name.endswith(("merge.connection", ".judge.connection")):
+                self._offer(name, [("", "The branches’"), *names])
         self._offer("input.dataset", [("", "Choose…"), *((name, name) for name in datasets)])
         for number in range(self.prompts):
             self._offer(f"prompts.{number}.template", [("", "Written here"), *templates])
@@ -106,8 +108,9 @@ class ConfigurationForm(forms.Form):
     def blame(self, errors: Iterable[InvalidInput]) -> None:
         """Put each error beside the field it is about."""
         method = str(self.value("join.method") or "")
+        each_method = str(self.value("each.join.method") or "")
         for error in errors:
-            name = field_of(error.field, method, set(self.fields))
+            name = field_of(error.field, method, set(self.fields), each_method)
             self.add_error(name, error.message)
 
     def summary(self) -> list[tuple[str, str, str]]:
@@ -138,6 +141,18 @@ class ConfigurationForm(forms.Form):
     @property
     def has_provider(self) -> bool:
         return bool(self.value("provider.name"))
+
+    @property
+    def has_weights(self) -> bool:
+        return bool(self.value("majority.weights"))
+
+    @property
+    def has_each_weights(self) -> bool:
+        return bool(self.value("each.majority.weights"))
+
+    @property
+    def has_waves(self) -> bool:
+        return str(self.value("votes.wave_least")) != "1" or bool(self.value("votes.wave_most"))
 
     @property
     def has_call_details(self) -> bool:

@@ -9,23 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django import forms
-
 from runs.forms.fields import (
     AreaField,
     DecimalField,
-    EscapedField,
     EscapedLinesField,
     JsonField,
-    LinesField,
     NameField,
     NumbersField,
     OneOfField,
     PairsField,
-    TextField,
     TickField,
     WholeField,
 )
+from runs.forms.join_controls import join_controls, model_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +40,12 @@ CARDS: Mapping[str, tuple[Card, ...]] = {
     ),
     "join.method": (
         Card("majority", "Majority", "the answer most votes agree on"),
+        Card("union", "Union", "one list, duplicates folded"),
+        Card("numeric", "Number", "the median or mean of the answers"),
+        Card("fields", "Fields", "JSON objects, voted field by field"),
         Card("concatenate", "Concatenate", "keep every part, in order"),
         Card("merge", "Merge", "a model writes one text, level by level"),
+        Card("judge", "Judge", "a model picks or scores the answers"),
         Card("gate", "Gate", "checks decide whether the answer goes out"),
     ),
     "on_failure.policy": (
@@ -57,6 +57,12 @@ CARDS: Mapping[str, tuple[Card, ...]] = {
     "pattern": (
         Card("voting", "Take votes", "the same question, several times"),
         Card("sectioning", "Split into sections", "different parts, side by side"),
+    ),
+    "votes.stop": (
+        Card("all", "Ask all of them", "every vote is cast"),
+        Card("confident", "Stop when sure", "95 % sure to win the full vote"),
+        Card("strict", "Stop when very sure", "99 % sure to win the full vote"),
+        Card("decided", "Stop when decided", "no vote left could change it"),
     ),
     "split.by": (
         Card("document", "One branch a document", "each file or text of its own"),
@@ -75,87 +81,54 @@ CARDS: Mapping[str, tuple[Card, ...]] = {
     ),
 }
 
-READER_KINDS = [
-    ("choice", "one of a list of choices"),
-    ("last_line", "the last line"),
-    ("number", "the last number"),
-    ("regex", "what a pattern matches"),
-    ("json_field", "a field of a JSON answer"),
-    ("whole_text", "the whole text"),
-]
-TIES = [("declare", "say that it is a tie"), ("first_seen", "take the lowest numbered branch")]
 VARY = [
     ("none", "nothing"),
     ("temperature", "the temperature"),
     ("template", "the prompt"),
     ("model", "the model"),
 ]
-REQUIRE = [("all", "all checks pass"), ("any", "any check passes")]
+EACH = [
+    ("", "once, over the whole input"),
+    ("row", "on every row of a table"),
+    ("document", "on every document"),
+    ("chunks", "on every chunk of a text"),
+    ("line", "on every line"),
+    ("list", "on every list item"),
+]
+EACH_METHODS = [
+    (card.value, f"{card.title.lower()}: {card.what}")
+    for card in CARDS["join.method"]
+    if card.value != "gate"
+]
+POLICIES = [(card.value, f"{card.title}: {card.what}") for card in CARDS["on_failure.policy"]]
 ROLES = [("section", "gives the answer"), ("guard", "checks beside it")]
 PROVIDER_KINDS = [
     ("openai_compatible", "OpenAI-compatible"),
     ("simulated", "Simulated"),
     ("local", "Local model"),
+    ("replay", "Replay of a recording"),
 ]
 
 
-def model_input() -> forms.TextInput:
-    """Any name may be typed; the page's list offers those of the person's providers."""
-    return forms.TextInput(attrs={"list": "models"})
-
-
-def _reader(method: str) -> dict[str, Callable[[], forms.Field]]:
-    return {
-        f"{method}.reader.kind": lambda: OneOfField(
-            label="The answer is read from", choices=READER_KINDS
-        ),
-        f"{method}.reader.choices": lambda: LinesField(label="Choices, one a line", rows=3),
-        f"{method}.reader.pattern": lambda: TextField(
-            label="Pattern", help_text="A regular expression; its first group, if it has one."
-        ),
-        f"{method}.reader.field": lambda: NameField(
-            label="JSON field", help_text="Dots go deeper: result.label"
-        ),
-    }
-
+_JOIN = join_controls()
 
 FIELDS: Mapping[str, Callable[[], Any]] = {
     "name": lambda: NameField(label="Name", max_length=120),
     "pattern": lambda: OneOfField(label="Votes or sections"),
     "join.method": lambda: OneOfField(label="Join"),
-    "concatenate.heading": lambda: TickField(label="Put each part under its label"),
-    "concatenate.separator": lambda: EscapedField(
-        label="Between two parts", help_text="\\n stands for a line break."
-    ),
-    "merge.prompt": lambda: AreaField(
-        label="Merge prompt",
-        is_code=True,
-        rows=5,
-        help_text="{{ parts }} holds the answers, {{ missing }} names those that failed.",
-    ),
-    "merge.connection": lambda: OneOfField(label="Connection"),
-    "merge.model": lambda: NameField(
-        label="Model", help_text="Empty: the branches' model.", widget=model_input()
-    ),
-    "merge.parts": lambda: WholeField(label="Parts per merge", least=2, most=50),
-    "merge.max_tokens": lambda: WholeField(label="Longest merged text, tokens", least=1),
-    **_reader("majority"),
-    "majority.ties": lambda: OneOfField(label="When two answers tie", choices=TIES),
-    "majority.least_share": lambda: DecimalField(
-        label="Least share of the leader", most=1, help_text="0 to 1; below it nothing is decided."
-    ),
-    **_reader("gate"),
-    "gate.passes": lambda: LinesField(
-        label="A check passes when it reads", rows=2, help_text="One value a line."
-    ),
-    "gate.require": lambda: OneOfField(label="The answer goes out when", choices=REQUIRE),
+    **_JOIN,
     "on_failure.policy": lambda: OneOfField(label="Failures"),
     "on_failure.least": lambda: WholeField(label="Usable answers needed", least=1),
     "split.by": lambda: OneOfField(label="Split"),
     "split.chunk_tokens": lambda: WholeField(
         label="Tokens a chunk, at most", least=50, most=100_000
     ),
-    "votes.samples": lambda: WholeField(label="Votes", least=1, most=10_000),
+    "votes.samples": lambda: WholeField(label="Votes, at most", least=1, most=10_000),
+    "votes.stop": lambda: OneOfField(label="When to stop asking"),
+    "votes.wave_least": lambda: WholeField(label="Votes a wave, at least", least=1, most=10_000),
+    "votes.wave_most": lambda: WholeField(
+        label="Votes a wave, at most", least=1, most=10_000, help_text="Empty: no bound."
+    ),
     "votes.vary": lambda: OneOfField(label="What varies between them", choices=VARY),
     "votes.temperatures": lambda: NumbersField(
         label="Temperatures, in turn", help_text="Such as 0.2, 0.7, 1.0"
@@ -163,6 +136,18 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
     "votes.models": lambda: PairsField(
         label="Models, in turn", rows=3, help_text="One “connection / model” a line."
     ),
+    "each.by": lambda: OneOfField(label="The vote is taken", choices=EACH),
+    "each.chunk_tokens": lambda: WholeField(
+        label="Tokens a chunk, at most", least=50, most=100_000
+    ),
+    "each.join.method": lambda: OneOfField(
+        label="Their results are joined by", choices=EACH_METHODS
+    ),
+    **{f"each.{name}": control for name, control in _JOIN.items()},
+    "each.on_failure.policy": lambda: OneOfField(
+        label="When a vote gives no result", choices=POLICIES
+    ),
+    "each.on_failure.least": lambda: WholeField(label="Results needed", least=1),
     "call.connection": lambda: OneOfField(label="Connection"),
     "call.model": lambda: NameField(label="Model", widget=model_input()),
     "call.max_tokens": lambda: WholeField(label="Longest answer, tokens", least=1, most=200_000),
@@ -191,9 +176,20 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
     "provider.api_key_env": lambda: NameField(label="Environment variable with the key"),
     "provider.in_flight": lambda: WholeField(label="In flight at once", least=1),
     "provider.calls_per_minute": lambda: WholeField(label="Calls a minute", least=1),
+    "provider.recording": lambda: NameField(label="Recording", help_text="As it was stored."),
+    "provider.shuffle": lambda: WholeField(
+        label="Shuffle by seed", least=0, help_text="Empty: in the recorded order."
+    ),
+    "provider.pace": lambda: NameField(
+        label="Pace",
+        help_text="Seconds a call, as 0.5, or tokens a second, as 80/s. Empty: at once.",
+    ),
     "input.kind": lambda: OneOfField(label="Input"),
     "input.text": lambda: AreaField(label="Text", rows=8),
     "input.dataset": lambda: OneOfField(label="Dataset"),
+    "input.gold": lambda: NameField(
+        label="Column of right answers", help_text="If there is one: no prompt sees it."
+    ),
     "input.inline": lambda: JsonField(label="Documents or rows", rows=8),
 }
 

@@ -130,6 +130,47 @@ class JsonField(AreaField):
             raise forms.ValidationError(f"This is not valid JSON: {error}") from None
 
 
+class ObjectField(JsonField):
+    """A JSON object; nothing is the empty one."""
+
+    def show(self, value: Any) -> str:
+        return super().show(value or None)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value) or {}
+
+
+class WeightsField(AreaField):
+    """Weights by name, one `voter = weight` a line."""
+
+    def show(self, value: Any) -> str:
+        return "\n".join(
+            f"{voter} = {str(weight).removesuffix('.0')}" for voter, weight in (value or {}).items()
+        )
+
+    def clean(self, value: Any) -> Any:
+        weights = {}
+        for line in super().clean(value).split("\n"):
+            voter, _, weight = line.rpartition("=")
+            if not line.strip():
+                continue
+            try:
+                weights[voter.strip()] = float(weight)
+            except ValueError:
+                raise forms.ValidationError("Write one “voter = weight” a line.") from None
+            if not voter.strip():
+                raise forms.ValidationError("Write one “voter = weight” a line.")
+        return weights
+
+
+class SupportField(NameField):
+    """A whole number, or one of two words; nothing leaves the configuration's own."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        return int(text) if text.isdecimal() and len(text) < 10 else text or None
+
+
 class WholeField(forms.IntegerField):
     """A whole number, or nothing. What is allowed, the configuration says."""
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from runs.forms.controls import FIELDS, PROMPT_FIELDS
-from runs.planning.shape import GROUPS, JOINS
+from runs.planning.shape import GROUPS, JOINS, Each
 
 METHODS = tuple(JOINS)
 SECTIONS = ("on_failure", "split", "votes", "call", "limits")
@@ -19,19 +19,18 @@ MAY_BE_EMPTY = {
     "limits.calls",
     "limits.cost_usd",
     "provider.calls_per_minute",
+    "provider.shuffle",
+    "votes.wave_most",
 }
+MAY_BE_EMPTY_ENDS = (".judge.temperature",)  # wherever a judge's settings stand
 INLINE = ("documents", "rows")
-_EMPTY_READER = {"pattern": "", "choices": [], "field": ""}
+_EMPTY_READER = {"kind": "whole_text", "pattern": "", "choices": [], "field": ""}
 
 
 def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What the editor shows for `spec`, by the name of its field; defaults where it is silent."""
-    join = dict(spec.get("join") or {})
-    if "reader" in join:  # what a reader given leaves out is not what a method's own reader has
-        join["reader"] = {**_EMPTY_READER, **join["reader"]}
     values = _defaults() | {"name": spec.get("name"), "pattern": spec.get("pattern")}
-    values["join.method"] = join.get("method")
-    values |= _paths(join, str(join.get("method")))
+    values |= _join(spec.get("join") or {}) | _each(spec.get("each"))
     for section in (*SECTIONS, "provider"):
         values |= _paths(spec.get(section) or {}, section)
     values |= _input(spec.get("input") or {})
@@ -41,13 +40,34 @@ def flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
+def _join(given: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    """A join's settings under its method's name."""
+    join = dict(given)
+    if "reader" in join:  # what a reader given leaves out is not what a method's own reader has
+        join["reader"] = {**_EMPTY_READER, **join["reader"]}
+    method = str(join.get("method"))
+    return {f"{at}join.method": join.get("method"), **_paths(join, f"{at}{method}")}
+
+
+def _each(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """One vote for each piece; without it, what the editor shows once one is chosen."""
+    usual = Each()
+    join = (given or {}).get("join") or asdict(usual.join)
+    rest = {key: value for key, value in (given or {}).items() if key != "join"}
+    silent = usual.model_dump(mode="json", exclude={"join"})
+    values = _paths(silent, "each") | _paths(rest, "each") | _join(join, "each.")
+    return values if given is not None else values | {"each.by": ""}
+
+
 def nested(values: Mapping[str, Any], prompts: int) -> dict[str, Any]:
     """The configuration's dict of the editor's cleaned `values`, to be parsed by `planning`."""
-    method = values.get("join.method", "")
-    join = _under(values, method) if method in METHODS else {}
     spec: dict[str, Any] = {"name": values.get("name", ""), "pattern": values.get("pattern", "")}
-    spec["join"] = {"method": method, **join}
+    spec["join"] = _join_spec(values)
     spec |= {section: _under(values, section) for section in SECTIONS}
+    if spec["pattern"] == "voting":
+        spec |= _voting_spec(values)
+        if spec["join"]["method"] != "majority":
+            spec["votes"].pop("stop", None)  # the editor does not show it there
     spec["prompts"] = [_prompt_spec(values, number) for number in range(prompts)]
     if values.get("provider.name"):
         spec["provider"] = _under(values, "provider")
@@ -56,11 +76,31 @@ def nested(values: Mapping[str, Any], prompts: int) -> dict[str, Any]:
     return spec
 
 
-def field_of(path: str, method: str, names: set[str]) -> str | None:
-    """The field nearest to an error's `path`; None where no field is to blame."""
+def _join_spec(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    method = values.get(f"{at}join.method", "")
+    return {"method": method, **(_under(values, f"{at}{method}") if method in METHODS else {})}
+
+
+def _voting_spec(values: Mapping[str, Any]) -> dict[str, Any]:
+    """One vote for each piece, where that is chosen."""
+    if not values.get("each.by"):
+        return {}
+    own = ("each.by", "each.chunk_tokens")
+    each = {
+        name.removeprefix("each."): values[name] for name in own if not _is_left_out(values, name)
+    }
+    each["join"] = _join_spec(values, "each.")
+    return {"each": {**each, "on_failure": _under(values, "each.on_failure")}}
+
+
+def field_of(path: str, method: str, names: set[str], each_method: str = "") -> str | None:
+    """The field nearest to an error's `path`; None where no field is to blame. `method` and
+    `each_method` are those chosen for the branches and for their results."""
     path = re.sub(r"\[(\d+)\]", r".\1", path)
-    if path == "join" or path.startswith("join."):
-        path = path.replace("join", method, 1) if path != "join.method" else path
+    for at, chosen in (("", method), ("each.", each_method)):
+        join = f"{at}join"
+        if path == join or (path.startswith(f"{join}.") and path != f"{join}.method"):
+            path = path.replace(join, f"{at}{chosen}", 1)
     while path:
         for name in (path, *_gathering(path)):
             if name in names:
@@ -75,6 +115,8 @@ def _gathering(path: str) -> tuple[str, ...]:
         "prompts": "prompts.0.text",
         "split": "split.by",
         "votes": "votes.vary",
+        "each": "each.by",
+        "each.on_failure": "each.on_failure.policy",
         "on_failure": "on_failure.policy",
         "call": "call.model",
         "provider": "provider.name",
@@ -84,6 +126,8 @@ def _gathering(path: str) -> tuple[str, ...]:
     }
     if path in METHODS:
         return ("join.method",)
+    if path.removeprefix("each.") in METHODS:
+        return ("each.join.method",)
     if found := re.fullmatch(r"prompts\.(\d+)", path):
         return (f"prompts.{found[1]}.text",)
     return (stand_ins[path],) if path in stand_ins else ()
@@ -93,6 +137,7 @@ def _defaults() -> dict[str, Any]:
     values: dict[str, Any] = {}
     for method, settings in JOINS.items():
         values |= _paths(asdict(settings()), method)
+        values |= _paths(asdict(settings()), f"each.{method}")
     for section in (*SECTIONS, "provider"):
         shape: Any = GROUPS[section]
         fields = shape.model_fields.items()
@@ -129,12 +174,14 @@ def _is_left_out(values: Mapping[str, Any], name: str) -> bool:
     """A field the browser did not send, or one left empty that does not matter now."""
     if name not in values:
         return True
-    if values[name] is not None or name in MAY_BE_EMPTY:
+    if values[name] is not None or name in MAY_BE_EMPTY or name.endswith(MAY_BE_EMPTY_ENDS):
         return False
     matters = {
         "split.chunk_tokens": values.get("split.by") == "chunks",
         "votes.samples": values.get("pattern") == "voting",
         "on_failure.least": values.get("on_failure.policy") == "at_least",
+        "each.chunk_tokens": values.get("each.by") == "chunks",
+        "each.on_failure.least": values.get("each.on_failure.policy") == "at_least",
     }
     return not matters.get(name, True)
 
@@ -166,6 +213,10 @@ def _prompt_spec(values: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def _input(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_source(given), "input.gold": given.get("gold")}
+
+
+def _source(given: Mapping[str, Any]) -> dict[str, Any]:
     for key in INLINE:
         if given.get(key):
             return {"input.kind": "inline", "input.inline": {key: given[key]}}
@@ -179,6 +230,13 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _input_spec(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    source, gold = _source_spec(values), values.get("input.gold")
+    by = "each.by" if values.get("pattern") == "voting" else "split.by"
+    is_table = values.get(by) == "row" or values.get("input.kind") == "inline"
+    return {**source, "gold": gold} if source and gold and is_table else source
+
+
+def _source_spec(values: Mapping[str, Any]) -> dict[str, Any] | None:
     match values.get("input.kind"):
         case "text":
             return {"text": values.get("input.text", "")}

@@ -13,7 +13,7 @@ VOTE = {
         "reader": {"kind": "choice", "choices": ["yes", "no"]},
         "ties": "declare",
     },
-    "votes": {"samples": 9},
+    "votes": {"samples": 15, "stop": "confident"},
     "prompts": [{"name": "Question", "text": "{{ input }}\n\nAnswer with one word: yes or no."}],
     "call": {"max_tokens": 40, "temperature": 0.7},
     "input": {"text": ""},

@@ -66,6 +66,10 @@ document.getElementById("errors")?.focus();
 // The join is chosen first; the usual way of sharing out the work follows it.
 const USUAL = {
   majority: { pattern: "voting" },
+  union: { pattern: "voting" },
+  numeric: { pattern: "voting" },
+  fields: { pattern: "voting" },
+  judge: { pattern: "voting" },
   concatenate: { pattern: "sectioning" },
   merge: { pattern: "sectioning" },
   gate: { pattern: "sectioning", "split.by": "prompts" },

@@ -67,6 +67,72 @@ OTHERS: dict[str, dict[str, Any]] = {
             ],
         },
     ),
+    "votes on rows, weighed, with a judge of ties": voting_spec(
+        join={
+            "method": "majority",
+            "reader": {"kind": "last_line"},
+            "ties": "judge",
+            "weights": {"large": 2.5, "3": 0.1},
+            "judge": {
+                "connection": "hosted",
+                "model": "large",
+                "max_tokens": 20,
+                "rubric": "Short.\nTrue.",
+                "prompt": "{{ rubric }}: {{ answers }}",
+                "task": "Classify",
+                "temperature": None,
+            },
+        },
+        votes={"samples": 40, "stop": "decided", "wave_least": 2, "wave_most": 9},
+        each={
+            "by": "row",
+            "join": {"method": "merge", "parts": 9, "check": True},
+            "on_failure": {"policy": "at_least", "least": 2},
+        },
+        prompts=[{"text": "{{ row.question }}"}],
+        input={"rows": [{"question": "1+1", "answer": "2"}], "gold": "answer"},
+    ),
+    "votes on chunks": voting_spec(
+        join={"method": "judge", "mode": "score"},
+        each={"by": "chunks", "chunk_tokens": 99},
+    ),
+    "votes on documents, all by default": voting_spec(each={"by": "document"}),
+    "votes on lines, in a union": voting_spec(
+        join={"method": "numeric", "statistic": "trimmed_mean", "trim": 0.2},
+        each={
+            "by": "line",
+            "join": {
+                "method": "union",
+                "items": {"kind": "json", "field": "a.b", "key": ["name", "year"]},
+                "least_support": "majority",
+                "likeness": 92.5,
+            },
+        },
+    ),
+    "a judge of sections": sectioning_spec(
+        join={"method": "judge", "judge": {"rubric": "Shorter is better."}},
+        split={"by": "row"},
+        prompts=[{"text": "{{ row.q }}"}],
+        input={"dataset": "Rows", "gold": "a"},
+    ),
+    "a list": sectioning_spec(join={"method": "union", "least_support": 2}),
+    "a reader without a kind": sectioning_spec(
+        join={"method": "numeric", "reader": {"pattern": "x"}}
+    ),
+    "fields": sectioning_spec(
+        join={"method": "fields", "schema": {"type": "object"}, "ties": "first_seen"}
+    ),
+    "stop when sure": voting_spec(votes={"samples": 15, "stop": "confident"}),
+    "a replay": voting_spec(
+        provider={
+            "name": "recorded",
+            "kind": "replay",
+            "recording": "gsm8k.jsonl",
+            "shuffle": 7,
+            "pace": "80/s",
+        },
+        call={"connection": "recorded", "model": "large"},
+    ),
     "everything of a call": voting_spec(
         call={
             **CALL,

@@ -7,7 +7,6 @@ import pytest
 from django import forms
 from django.http import QueryDict
 
-from runs.domain.joins import Reader
 from runs.forms.configuration import ConfigurationForm, with_prompt, without_prompt
 from runs.forms.controls import FIELDS, PROMPT_FIELDS
 from runs.planning import configuration as configurations
@@ -55,10 +54,18 @@ def test_every_field_of_the_file_has_a_field_in_the_form(section: str) -> None:
 @pytest.mark.parametrize("method", JOINS)
 def test_every_setting_of_a_join_has_a_field_in_the_form(method: str) -> None:
     for setting in fields(JOINS[method]):
-        if setting.name == "reader":
-            assert all(f"{method}.reader.{part.name}" in FIELDS for part in fields(Reader))
-        elif setting.name != "method":
-            assert f"{method}.{setting.name}" in FIELDS
+        inner = GROUPS.get(f"join.{setting.name}")
+        names = [f"{setting.name}.{part.name}" for part in fields(inner)] if inner else None
+        if setting.name != "method":
+            assert all(f"{method}.{name}" in FIELDS for name in names or [setting.name])
+
+
+def test_the_join_of_results_has_every_setting_that_the_join_of_branches_has() -> None:
+    settings = {name for name in FIELDS if name.partition(".")[0] in JOINS}
+    assert settings
+    assert all(f"each.{name}" in FIELDS for name in settings)
+    assert all(f"each.{name}" in FIELDS for name in ("by", "chunk_tokens", "join.method"))
+    assert all(f"each.on_failure.{name}" in FIELDS for name in GROUPS["on_failure"].model_fields)
 
 
 def test_every_field_of_a_prompt_is_in_the_form() -> None:
@@ -78,6 +85,34 @@ def test_every_field_of_a_prompt_is_in_the_form() -> None:
         ({"on_failure.policy": "at_least", "on_failure.least": "9"}, "on_failure.least", "1 to 3"),
         ({"join.method": "", "pattern": "voting"}, "join.method", "one of"),
         ({"join.method": "gate"}, "join.method", "pattern sectioning"),
+        ({"votes.stop": "confident", "majority.weights": "a = 2"}, "votes.stop", "with weights"),
+        ({"majority.weights": "a"}, "majority.weights", "a line"),
+        ({"majority.weights": "a = -1"}, "majority.weights", "above 0"),
+        ({"votes.wave_least": "9"}, "votes.wave_least", "at most the 3"),
+        ({"votes.wave_most": "1", "votes.wave_least": "2"}, "votes.wave_most", "at least"),
+        ({"join.method": "union", "union.least_support": "most"}, "union.least_support", "all"),
+        ({"join.method": "union", "union.least_support": "4"}, "union.least_support", "at most 3"),
+        ({"join.method": "union", "union.likeness": "3"}, "union.likeness", "50 to 100"),
+        ({"join.method": "fields", "fields.schema": "[1]"}, "fields.schema", "group"),
+        ({"join.method": "numeric", "numeric.trim": "0.5"}, "numeric.trim", "below 0.5"),
+        ({"join.method": "judge", "judge.judge.prompt": "x"}, "judge.judge.prompt", "answers"),
+        ({"each.by": "row", "each.join.method": "gate"}, "each.join.method", "guards"),
+        (
+            {"each.by": "row", "each.join.method": "merge", "each.merge.prompt": "x"},
+            "each.merge.prompt",
+            "parts",
+        ),
+        (
+            {"each.by": "chunks", "each.chunk_tokens": "2"},
+            "each.chunk_tokens",
+            "from 50",
+        ),
+        (
+            {"each.by": "row", "input.gold": "b", "input.kind": "inline"}
+            | {"input.inline": '{"rows": [{"a": "1"}]}'},
+            "input.gold",
+            "there are a",
+        ),
         ({"call.json_schema": "{"}, "call.json_schema", "not valid JSON"),
         ({"call.model": ""}, "call.model", "must not be empty"),
         ({"limits.tries": "11"}, "limits.tries", "from 1 to 10"),
