@@ -77,6 +77,9 @@ def figures(answer: Child, entries: Sequence[Entry], merged: str) -> dict[str, A
     found["not_reflected"], unclear = _named(whole["not_reflected"], sources)
     if unclear:
         found["unclear"] = unclear
+    more = {name: len(whole[name]) - MOST_FINDINGS for name in LISTS}
+    if any(count > 0 for count in more.values()):
+        found["not_listed"] = {name: count for name, count in more.items() if count > 0}
     most = MOST_OF_PARTS // max(len(sources), 1)
     if len(merged) > MOST_OF_TEXT or any(len(entry.value or "") > most for entry in sources):
         found["is_shortened"] = True
@@ -106,11 +109,11 @@ def _parsed(text: str) -> dict[str, list[Any]] | None:
         return None
     if not isinstance(whole, dict) or not all(isinstance(whole.get(n), list) for n in LISTS):
         return None
-    return {name: whole[name][:MOST_FINDINGS] for name in LISTS}
+    return {name: whole[name] for name in LISTS}
 
 
 def _texts(findings: Sequence[Any]) -> list[str]:
-    return [text for text in map(_text, findings) if text]
+    return [text for text in map(_text, findings[:MOST_FINDINGS]) if text]
 
 
 def _text(finding: Any) -> str:

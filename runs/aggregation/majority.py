@@ -134,7 +134,7 @@ def _outcome(
         kind,
         votes.shown[winners[0]] if kind is OutcomeKind.DECIDED else None,
         contributions,
-        {**coverage(entries, contributions), **tally.figures(entries), **(figures or {})},
+        {**coverage(entries, contributions), **tally.figures_of(votes), **(figures or {})},
         detail,
     )
 

@@ -190,7 +190,8 @@ def _how_used(calls: CallsSoFar, entry: Entry, children: int) -> str:
 
 def _detail(entries: Sequence[Entry], gaps: Sequence[Entry], calls: CallsSoFar) -> str:
     joined = sum(entry.is_usable for entry in entries)
-    said = [f"{joined} of {len(entries)} parts merged in {len(calls)} calls."]
+    made = "one call" if len(calls) == 1 else f"{len(calls)} calls"
+    said = [f"{joined} of {len(entries)} parts merged in {made}."]
     if not calls:
         said = ["One part was there; it is given as it is, without a call."]
     if gaps:

@@ -71,9 +71,13 @@ def count(entries: Iterable[Entry]) -> Tally:
 
 
 def figures(entries: Sequence[Entry]) -> dict[str, Any]:
+    """`figures_of` the tally of those entries."""
+    return figures_of(count(entries))
+
+
+def figures_of(tally: Tally) -> dict[str, Any]:
     """Figures of a vote: tally (votes), agreement (the leader's share of the weight, 0..1), margin
     and entropy (bits) by weight. Where votes differ in weight, `weights` and `weight` say it."""
-    tally = count(entries)
     listed = dict(list(tally.votes.items())[:MOST_LISTED])
     most = max(tally.weights.values(), default=0)
     found = {
