@@ -9,7 +9,9 @@ from django.views.decorators.http import require_GET
 from runs.models import Run
 from runs.presenters import run_export, run_page
 from runs.presenters.run_branch import detail
+from runs.queries import nested as nested_queries
 from runs.queries import runs as queries
+from runs.views import nested
 
 
 def _run(request: HttpRequest, run_id: int) -> Run:
@@ -29,6 +31,9 @@ def _timeline(request: HttpRequest, run: Run) -> run_page.Timeline:
 @require_GET
 def page(request: HttpRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
+    if nested_queries.is_nested(run):
+        is_table = request.GET.get("view") == "table"
+        return nested.page(request, run, _timeline(request, run) if is_table else None)
     context = {
         "run": run,
         "head": run_page.head(run),

@@ -1,0 +1,67 @@
+"""A nested run's page and its parts for htmx: the rows, one row. Reads only."""
+
+from typing import Any
+from uuid import uuid4
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from runs.models import Run
+from runs.presenters import nested as presenter
+from runs.presenters import run_page
+from runs.presenters.nested_checks import nested_checks
+from runs.presenters.nested_kpis import nested_strip
+from runs.presenters.nested_row import row_detail
+from runs.presenters.run_time import cost_spent, time_spent
+from runs.queries import nested as queries
+from runs.queries import runs as run_queries
+
+
+def page(request: HttpRequest, run: Run, timeline: run_page.Timeline | None) -> HttpResponse:
+    """The page of a run that the caller has found, or what htmx asks of it: its rows, or
+    (`?part=all`) all that changes while it is open. `timeline`: shown in place of the rows."""
+    if request.headers.get("HX-Target") == "nested-rows":
+        return _part(request, run)
+    context = _whole(request, run) | {
+        "timeline": timeline,
+        "view": "table",
+        "again_key": uuid4().hex,
+        "nav": "runs",
+    }
+    return render(request, "runs/run_nested.html", context)
+
+
+@require_GET
+def row(request: HttpRequest, run_id: int, position: int) -> HttpResponse:
+    """The drawer for htmx, a page of its own without."""
+    run = get_object_or_404(run_queries.owned(request.user), pk=run_id)
+    join = queries.row_at(run, position) if queries.is_nested(run) else None
+    root = run_queries.root_join(run)
+    if join is None or root is None:
+        raise Http404
+    is_part = bool(request.headers.get("HX-Request"))
+    context = {"run": run, "row": row_detail(run, join, root.children), "nav": "runs"}
+    return render(request, "runs/_nested_row.html" if is_part else "runs/nested_row.html", context)
+
+
+def _part(request: HttpRequest, run: Run) -> HttpResponse:
+    if request.GET.get("part") == "all":
+        return render(request, "runs/_nested_refresh.html", _whole(request, run))
+    found = presenter.nested(run, presenter.wanted_of(request.GET.dict()))
+    context = {"run": run, "head": run_page.head(run), "nested": found}
+    return render(request, "runs/_nested_rows.html", context)
+
+
+def _whole(request: HttpRequest, run: Run) -> dict[str, Any]:
+    found = presenter.nested(run, presenter.wanted_of(request.GET.dict()))
+    root = run_queries.root_join(run)
+    return {
+        "run": run,
+        "head": run_page.head(run),
+        "kpis": nested_strip(run, found.rows, root, run_page.figures_of(run)),
+        "nested": found,
+        "checks": nested_checks(run, found.rows),
+        "time": time_spent(run),
+        "cost": cost_spent(run),
+    }
