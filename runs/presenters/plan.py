@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from runs.domain.joins import Gate, Merge
-from runs.planning import build, rendering
+from runs.planning import build, rendering, waves
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
 from runs.presenters.figures import money, plural, thousands, times
 from runs.presenters.plan_tree import Tree, tree
 from runs.services.launching import Prepared
 
+Facts = tuple[tuple[str, str], ...]  # (what, figure)
 LONGEST_SHOWN = 4_000  # characters of the first call's prompt
 
 
@@ -28,7 +29,7 @@ class Panel:
     """`facts` are (what, figure) in reading order."""
 
     tree: Tree
-    facts: tuple[tuple[str, str], ...]
+    facts: Facts
     warnings: tuple[str, ...]
     is_independent: bool
     independence: str
@@ -40,11 +41,8 @@ class Panel:
 
 def plan_panel(ready: Prepared) -> Panel:
     configuration, figures = ready.configuration, ready.estimate
-    branches = ready.plan.child_branches
-    merge_parts = configuration.join.parts if isinstance(configuration.join, Merge) else None
-    guards = branches - 1 if isinstance(configuration.join, Gate) else 0
     return Panel(
-        tree=tree(branches, merge_parts, guards),
+        tree=_tree(ready),
         facts=_facts(ready),
         warnings=ready.warnings,
         is_independent=not ready.warnings,
@@ -52,12 +50,30 @@ def plan_panel(ready: Prepared) -> Panel:
         is_simulated=ready.connections.is_simulated,
         is_replayed=ready.connections.is_replayed,
         first=_first_call(ready),
-        launch=f"Launch {plural(figures.total_calls, 'call')}",
+        launch=f"Launch {_up_to(figures)}{plural(figures.total_calls, 'call')}",
     )
 
 
+def _tree(ready: Prepared) -> Tree:
+    """The branches and joins above them; of votes on pieces, one vote each and their join."""
+    configuration, branches = ready.configuration, ready.plan.child_branches
+    join = configuration.each.join if configuration.each else configuration.join
+    votes = ready.plan.joins[0].children if configuration.each else None
+    return tree(
+        branches,
+        join.parts if isinstance(join, Merge) else None,
+        branches - 1 if isinstance(join, Gate) else 0,
+        votes,
+    )
+
+
+def _up_to(figures: Estimate) -> str:
+    return "up to " if figures.total_least < figures.total_calls else ""
+
+
 def _first_call(ready: Prepared) -> FirstCall:
-    branch = build.branch_spec(ready.configuration, ready.plan.joins[0], 0)
+    over_branches = next(join for join in ready.plan.joins if join.branches_are_children)
+    branch = build.branch_spec(ready.configuration, over_branches, 0)
     item = ready.items[branch.item]
     prompt = rendering.render(branch.prompt, item.fields)
     return FirstCall(
@@ -82,21 +98,54 @@ def about(seconds: float | None) -> str:
     return f"about {whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _facts(ready: Prepared) -> tuple[tuple[str, str], ...]:
+def _facts(ready: Prepared) -> Facts:
     figures = ready.estimate
+    is_open = figures.total_least < figures.total_calls
+    start = "from " if is_open else ""
     return (
+        *_votes(ready),
         ("Calls", _calls(figures)),
         ("Tokens", _tokens(figures)),
-        ("Cost, expected – most", _cost(figures)),
-        ("Against one call", times(figures.against_one_call)),
-        (_time(ready), about(figures.seconds)),
-        ("The same, one by one", about(figures.one_by_one_seconds)),
+        ("Cost, if votes agree – most" if is_open else "Cost, expected – most", _cost(figures)),
+        ("Against one call", _against(figures)),
+        (_time(ready), start + about(figures.seconds)),
+        ("The same, one by one", start + about(figures.one_by_one_seconds)),
     )
 
 
+def _votes(ready: Prepared) -> Facts:
+    """How many votes there are on how many pieces, where votes are all that is asked."""
+    configuration, figures = ready.configuration, ready.estimate
+    if configuration.pattern != "voting":
+        return ()
+    votes, least = configuration.votes.samples, waves.least_votes(configuration)
+    range_ = f"{thousands(least)}–{thousands(votes)}" if least < votes else thousands(votes)
+    if configuration.each is None:
+        return (("Votes", range_),) if least < votes else ()
+    pieces = figures.calls // votes
+    up_to = "up to " if least < votes else ""
+    shown = f"{thousands(pieces)} × {up_to}{plural(votes, 'vote')}"
+    return (("Asked", shown), *((("Votes on each", range_),) if least < votes else ()))
+
+
 def _calls(figures: Estimate) -> str:
-    merges = f" + {plural(figures.merge_calls, 'merge')}" if figures.merge_calls else ""
-    return f"{thousands(figures.calls)}{merges}"
+    parts = [_span(figures.calls_least, figures.calls)]
+    if figures.merge_calls:
+        parts.append(plural(figures.merge_calls, "merge"))
+    if figures.judge_calls:
+        span = _span(figures.judge_calls_least, figures.judge_calls)
+        parts.append(f"{span} {'verdict' if figures.judge_calls == 1 else 'verdicts'}")
+    return " + ".join(parts)
+
+
+def _span(least: int, most: int) -> str:
+    return thousands(most) if least == most else f"{thousands(least)}–{thousands(most)}"
+
+
+def _against(figures: Estimate) -> str:
+    least, most = times(figures.against_one_call), times(figures.against_one_call_most)
+    is_open = figures.total_least < figures.total_calls and least != most
+    return f"{least} – {most}" if is_open else least
 
 
 def _tokens(figures: Estimate) -> str:

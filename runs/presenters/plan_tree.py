@@ -36,11 +36,15 @@ class Tree:
     more: str
 
 
-def tree(branches: int, merge_parts: int | None = None, guards: int = 0) -> Tree:
-    """`branches` under one join; `merge_parts` parts a merge call, level by level, where a model
-    merges. The last `guards` of the branches check beside the answer."""
-    counts = level_counts(branches, merge_parts)
+def tree(
+    branches: int, merge_parts: int | None = None, guards: int = 0, votes: int | None = None
+) -> Tree:
+    """`branches` under one join, or under that many `votes` which one join brings together;
+    `merge_parts` parts a merge call, level by level, where a model merges. The last `guards` of
+    the branches check beside the answer."""
+    counts = level_counts(branches, merge_parts, votes)
     drawn = counts if counts[0] <= WIDEST else _condensed(counts)
+    parts = merge_parts if drawn == counts and not votes else None
     rows = [_row(count, level, len(drawn)) for level, count in enumerate(drawn)]
     rows[0] = [
         Node(node.x, node.y, node.r, "guard" if place >= drawn[0] - guards else "leaf")
@@ -49,20 +53,23 @@ def tree(branches: int, merge_parts: int | None = None, guards: int = 0) -> Tree
     paths = [
         path
         for level, (children, parents) in enumerate(pairwise(rows))
-        for path in _paths(children, parents, merge_parts if drawn == counts else None)
+        for path in _paths(
+            children, parents, merge_parts if drawn == counts and not votes else None
+        )
     ]
     return Tree(
         height=TOP + LEVEL * (len(rows) - 1) + FOOT,
         nodes=tuple(node for row in rows for node in row),
         paths=tuple(paths),
-        label=_label(counts, merge_parts),
+        label=_label(counts, merge_parts, votes),
         more=f"{plural(branches, 'branch', 'branches')} in all" if drawn[0] < branches else "",
     )
 
 
-def level_counts(branches: int, merge_parts: int | None) -> list[int]:
-    """Nodes a level: the branches, then merges of at most `merge_parts` until one is left."""
-    counts = [branches]
+def level_counts(branches: int, merge_parts: int | None, votes: int | None = None) -> list[int]:
+    """Nodes a level: the branches, the votes they are cast in, then merges of at most
+    `merge_parts` until one is left."""
+    counts = [branches, votes] if votes else [branches]
     while merge_parts and counts[-1] > merge_parts:
         counts.append(-(-counts[-1] // merge_parts))
     return [*counts, 1]
@@ -96,8 +103,11 @@ def _paths(children: list[Node], parents: list[Node], parts: int | None) -> list
     return paths
 
 
-def _label(counts: list[int], merge_parts: int | None) -> str:
+def _label(counts: list[int], merge_parts: int | None, votes: int | None) -> str:
     words = [plural(counts[0], "branch", "branches")]
+    if votes:
+        words.append(plural(votes, "vote"))
+        counts = counts[1:]
     if merge_parts:
         words += [plural(count, "merge") for count in counts[1:]]
     else:
