@@ -174,7 +174,8 @@ class Coordinator:
         now = self._clock.now_ms()
         if branch.ready_ms is None:
             branch.ready_ms = now
-        self._lane(branch).push(branch, now)
+        is_under_way = self.run.joins[branch.join].rounds > 1
+        self._lane(branch).push(branch, now, first=is_under_way)
 
     def _lane(self, branch: BranchState) -> Lane:
         key = (branch.spec.call.connection, branch.spec.call.model)

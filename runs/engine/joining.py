@@ -22,6 +22,7 @@ from runs.engine.protocols import Planner
 from runs.engine.state import BranchState, JoinState, RunState
 
 PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
+FIRST_WAVES_AHEAD = 1_500  # of them, so that votes under way find room
 FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
 
 
@@ -60,8 +61,11 @@ class Joining:
 
     def open_waves(self, ahead: int = PENDING_AHEAD) -> None:
         """Open children, join by join, until `ahead` wait for admission."""
-        while self._to_open and self._run.pending < ahead and not self.is_shut:
+        while self._to_open and not self.is_shut:
             join = self._to_open[0]
+            most = ahead if join.rounds > 1 else min(ahead, FIRST_WAVES_AHEAD)
+            if self._run.pending >= most:
+                return
             if not join.wanted and not join.is_over and not join.is_stopped:
                 self._want(join)
             if join.is_over or join.is_stopped or join.opened >= join.wanted:
@@ -69,7 +73,7 @@ class Joining:
                 if join.is_settled:
                     self.settle(join)
             else:
-                self._open_some(join, ahead - self._run.pending)
+                self._open_some(join, most - self._run.pending)
 
     def _want(self, join: JoinState) -> None:
         """Look whether more children are needed; only ever when all opened ones have ended."""
