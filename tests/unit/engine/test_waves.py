@@ -185,7 +185,7 @@ async def test_one_row_without_a_value_stops_the_others_where_that_was_asked_for
     assert all(join.is_over for join in run.joins)
 
 
-@pytest.mark.parametrize("after", [1, 3, 4, 5, 9, 14, 25])
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 6, 8, 10])
 async def test_a_restart_in_mid_wave_goes_on_with_the_same_waves(after: int) -> None:
     questions = drawn(random.Random(3), 4, 20)
     settings = configuration(20, each=EACH)
@@ -211,7 +211,7 @@ async def killed(world: VotingWorld, after: int) -> None:
 
     world.store.commit = counted  # type: ignore[method-assign]
     work = asyncio.create_task(world.coordinator().work(Control()))
-    await is_time.wait()
+    await asyncio.wait_for(is_time.wait(), 10)
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
 
