@@ -196,3 +196,50 @@ def test_fifty_thousand_rows_are_planned_in_two_seconds() -> None:
     plan = build.plan(made(spec), items_from(made(spec), Material(files=files)))
     assert time.process_time() - start < 2
     assert plan.child_branches == 50_000
+
+
+def nested(**changes: Any) -> Configuration:
+    prompts = [{"text": "{{ input }}"}]
+    return made(voting(votes={"samples": 3}, each={"by": "row"}, prompts=prompts, **changes))
+
+
+def test_a_vote_on_each_piece_is_a_root_over_one_join_a_piece() -> None:
+    plan = build.plan(nested(), items(2, "input"))
+    labels = [item.label for item in plan.items]
+    assert plan.joins == (
+        PlannedJoin(0, None, 0, "", 2, branches_are_children=False),
+        PlannedJoin(1, 0, 0, labels[0], 3, item=0),
+        PlannedJoin(2, 0, 1, labels[1], 3, item=1),
+    )
+    assert plan.child_branches == build.children_of(nested(), 2) == 6
+    assert build.branches_a_join(nested(), 2) == 3
+
+
+def test_the_votes_on_a_piece_read_that_piece() -> None:
+    plan = build.plan(nested(), items(2, "input"))
+    found = [build.branch_spec(nested(), plan.joins[2], index) for index in range(3)]
+    assert [(branch.item, branch.index, branch.role) for branch in found] == [
+        (1, 0, Role.VOTE),
+        (1, 1, Role.VOTE),
+        (1, 2, Role.VOTE),
+    ]
+
+
+def test_more_votes_on_all_pieces_than_a_run_takes_are_refused() -> None:
+    configuration = made(
+        voting(votes={"samples": 10_000}, each={"by": "row"}, prompts=[{"text": "{{ input }}"}])
+    )
+    with pytest.raises(InvalidInput, match="110,000 branches"):
+        build.plan(configuration, items(11, "input"))
+
+
+def test_a_branch_names_its_voter() -> None:
+    models = [{"connection": "a", "model": "small"}, {"connection": "b", "model": "large"}]
+    varied = branches(made(voting(votes={"samples": 3, "vary": "model", "models": models})))
+    assert [branch.voter for branch in varied] == ["small", "large", "small"]
+    warm = {"samples": 2, "vary": "temperature", "temperatures": [0, 0.5]}
+    assert [b.voter for b in branches(made(voting(votes=warm)))] == [
+        "temperature 0",
+        "temperature 0.5",
+    ]
+    assert {branch.voter for branch in branches(made(sectioning()))} == {CALL["model"]}
