@@ -7,10 +7,31 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs.aggregation import concat, gate, judge, majority, merge, readers, tally
+from runs.aggregation import (
+    concat,
+    fields,
+    gate,
+    judge,
+    majority,
+    merge,
+    numeric,
+    readers,
+    tally,
+    union,
+)
 from runs.aggregation.entries import Entry, text_entry, without_result
 from runs.aggregation.policy import refusal
-from runs.domain.joins import Concatenate, Gate, JoinSettings, Judge, Majority, Merge
+from runs.domain.joins import (
+    Concatenate,
+    Fields,
+    Gate,
+    JoinSettings,
+    Judge,
+    Majority,
+    Merge,
+    Numeric,
+    Union,
+)
 from runs.domain.plan import Role
 from runs.domain.policies import FailurePolicy
 from runs.domain.results import Ask, CallsSoFar, Child, Outcome
@@ -43,6 +64,9 @@ _ANY_CHILD = frozenset({Role.SECTION, Role.VOTE})
 METHODS: Mapping[type, Method] = {
     Concatenate: Method(concat.join),
     Majority: Method(majority.join, majority.enter, _ANY_CHILD, figures=tally.figures),
+    Union: Method(union.join, union.enter, _ANY_CHILD, union.reading),
+    Numeric: Method(numeric.join, numeric.enter, _ANY_CHILD, numeric.reading),
+    Fields: Method(fields.join, fields.enter, _ANY_CHILD, fields.reading),
     Merge: Method(merge.join),
     Judge: Method(judge.join, reads=frozenset({Role.JUDGE}), reading=judge.reading),
     Gate: Method(gate.join, gate.enter, frozenset({Role.GUARD}), figures=gate.figures),
