@@ -15,6 +15,7 @@ from runs.views import (
     run_actions,
     runs,
     templates,
+    trying,
 )
 
 urlpatterns = [
@@ -42,6 +43,7 @@ urlpatterns = [
         configurations.configuration_plan,
         name="configuration_plan",
     ),
+    path("configurations/try", trying.configuration_try, name="configuration_try"),
     path("configurations/upload", configurations.configuration_upload, name="configuration_upload"),
     path("configurations/launch", configurations.configuration_launch, name="configuration_launch"),
     path(

@@ -10,8 +10,9 @@ from django.forms.utils import ErrorDict
 from django.http import QueryDict
 
 from runs.domain.errors import InvalidConfiguration, InvalidInput
+from runs.domain.joins import JoinSettings
 from runs.forms.controls import CARDS, FIELDS, PROMPT_FIELDS
-from runs.forms.paths import field_of, flat, nested
+from runs.forms.paths import field_of, flat, join_spec, nested
 from runs.planning import configuration as configurations
 from runs.planning.configuration import Configuration
 from runs.planning.shape import MOST_PROMPTS
@@ -120,6 +121,30 @@ class ConfigurationForm(forms.Form):
             field = self[name] if name in self.fields else None
             where = (field.auto_id, str(field.label)) if field else ("", "")
             entries += [(*where, str(message)) for message in errors]
+        return entries
+
+    def join_alone(self) -> JoinSettings:
+        """The join's settings, whatever else is missing. Raises `InvalidConfiguration` with what
+        is wrong with them, beside the form's own fields."""
+        self.is_valid()
+        method = str(self.value("join.method") or "")
+        unread = [
+            InvalidInput(str(message), name)
+            for name, messages in self.errors.items()
+            if name not in self.cleaned_data and name.startswith((f"{method}.", "join."))
+            for message in messages
+        ]
+        if unread:
+            raise InvalidConfiguration(unread)
+        return configurations.parse_join(join_spec(self.cleaned_data))
+
+    def labelled(self, errors: Iterable[InvalidInput]) -> list[tuple[str, str, str]]:
+        """Errors as `summary` has them, without putting them into the form."""
+        method, names = str(self.value("join.method") or ""), set(self.fields)
+        entries = []
+        for error in errors:
+            name = field_of(error.field, method, names) or "join.method"
+            entries.append((self[name].auto_id, str(self[name].label), error.message))
         return entries
 
     @property

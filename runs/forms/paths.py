@@ -62,7 +62,7 @@ def _each(given: Mapping[str, Any] | None) -> dict[str, Any]:
 def nested(values: Mapping[str, Any], prompts: int) -> dict[str, Any]:
     """The configuration's dict of the editor's cleaned `values`, to be parsed by `planning`."""
     spec: dict[str, Any] = {"name": values.get("name", ""), "pattern": values.get("pattern", "")}
-    spec["join"] = _join_spec(values)
+    spec["join"] = join_spec(values)
     spec |= {section: _under(values, section) for section in SECTIONS}
     if spec["pattern"] == "voting":
         spec |= _voting_spec(values)
@@ -76,7 +76,8 @@ def nested(values: Mapping[str, Any], prompts: int) -> dict[str, Any]:
     return spec
 
 
-def _join_spec(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+def join_spec(values: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    """The join of the branches as configurations have it; `at` `each.`: that of their results."""
     method = values.get(f"{at}join.method", "")
     return {"method": method, **(_under(values, f"{at}{method}") if method in METHODS else {})}
 
@@ -89,7 +90,7 @@ def _voting_spec(values: Mapping[str, Any]) -> dict[str, Any]:
     each = {
         name.removeprefix("each."): values[name] for name in own if not _is_left_out(values, name)
     }
-    each["join"] = _join_spec(values, "each.")
+    each["join"] = join_spec(values, "each.")
     return {"each": {**each, "on_failure": _under(values, "each.on_failure")}}
 
 

@@ -1,15 +1,18 @@
 """A configuration from plain data and back: the one way in for form, file and stored copy."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from runs.domain.errors import InvalidConfiguration, InvalidInput
+from runs.domain.joins import JoinSettings
 from runs.planning import join_rules, messages, rules
 from runs.planning.shape import Configuration
 
-__all__ = ["Configuration", "dump", "parse"]
+__all__ = ["Configuration", "dump", "parse", "parse_join"]
+
+_JOIN: TypeAdapter[Any] = TypeAdapter(Annotated[JoinSettings, Field(discriminator="method")])
 
 
 def parse(data: Mapping[str, Any]) -> Configuration:
@@ -33,6 +36,25 @@ def parse(data: Mapping[str, Any]) -> Configuration:
     if found:
         raise InvalidConfiguration(found)
     return configuration
+
+
+def parse_join(data: Mapping[str, Any]) -> JoinSettings:
+    """Join settings alone, as they stand at `join`. Raises `InvalidConfiguration` with all that is
+    wrong with them."""
+    unstorable = list(rules.character_errors(data, "join"))
+    if unstorable:
+        raise InvalidConfiguration(unstorable)
+    filled = {"join": data, **_named_weights({"join": data})}["join"]
+    found = join_rules.errors(filled)
+    try:
+        settings: JoinSettings = _JOIN.validate_python(filled)
+    except ValidationError as error:
+        raise InvalidConfiguration(
+            messages.united(found, messages.translated(error, "join"))
+        ) from None
+    if found:
+        raise InvalidConfiguration(found)
+    return settings
 
 
 def dump(configuration: Configuration) -> dict[str, Any]:

@@ -29,9 +29,11 @@ _PLAIN = {
 }
 
 
-def translated(error: ValidationError) -> list[InvalidInput]:
-    """Every single error, in the order of the fields; a list is not too short for a bad entry."""
-    found = [_one(detail) for detail in error.errors(include_url=False)]
+def translated(error: ValidationError, at: str = "") -> list[InvalidInput]:
+    """Every single error, in the order of the fields; a list is not too short for a bad entry.
+    `at`: the field whose value alone was looked at, none for a whole configuration."""
+    before = (at,) if at else ()
+    found = [_one(detail, before) for detail in error.errors(include_url=False)]
     inner = tuple(one.field for one in found)
     return [one for one in found if not any(path.startswith(f"{one.field}.") for path in inner)]
 
@@ -54,11 +56,12 @@ def _overlaps(path: str, places: Sequence[str]) -> bool:
     return any(place.startswith(path) or path.startswith(place) for place in places)
 
 
-def _one(detail: ErrorDetails) -> InvalidInput:
-    path = _path(detail["loc"])
+def _one(detail: ErrorDetails, before: tuple[str, ...]) -> InvalidInput:
+    location = (*before, *detail["loc"])
+    path = _path(location)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in {"extra_forbidden", "unexpected_keyword_argument"}:
-        return InvalidInput(_unknown_field(detail["loc"]), path)
+        return InvalidInput(_unknown_field(location), path)
     return InvalidInput(_PLAIN.get(kind) or _from_context(kind, context, detail["msg"]), path)
 
 

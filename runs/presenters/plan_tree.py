@@ -53,9 +53,7 @@ def tree(
     paths = [
         path
         for level, (children, parents) in enumerate(pairwise(rows))
-        for path in _paths(
-            children, parents, merge_parts if drawn == counts and not votes else None
-        )
+        for path in _paths(children, parents, parts)
     ]
     return Tree(
         height=TOP + LEVEL * (len(rows) - 1) + FOOT,

@@ -55,6 +55,21 @@ form?.addEventListener("input", () => {
   key.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 });
 
+// A join being tried: its answers are no part of the configuration, and what they give follows
+// both them and the settings.
+const trial = document.getElementById("try");
+const answers = document.getElementById("try-answers");
+const tryAgain = () => {
+  if (trial.open && answers.value.trim()) window.htmx?.trigger("#try-outcome", "try");
+};
+for (const kind of ["input", "change"]) {
+  trial?.addEventListener(kind, (event) => {
+    event.stopPropagation();
+    window.htmx?.trigger("#try-outcome", "try");
+  });
+  if (trial) form?.addEventListener(kind, tryAgain);
+}
+
 // Work typed and not saved is not lost by a stray click.
 let isDirty = false;
 form?.addEventListener("input", () => { isDirty = true; });
