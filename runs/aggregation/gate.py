@@ -1,6 +1,7 @@
 """Gate: the main answer, released or withheld by the guards that ran beside it.
 
-When in doubt it withholds: a guard that failed or cannot be read has not let anything pass.
+When in doubt it withholds: a guard that failed, cannot be read or was cut before its end has not
+let anything pass.
 """
 
 from collections.abc import Sequence
@@ -36,9 +37,10 @@ def enter(settings: Gate, child: Child) -> Entry:
         return text_entry(child)
     if child.state is not ChildState.ANSWERED:
         return Entry(child, None, note=child.reason)
+    if child.is_cut:
+        return Entry(child, None, note=f"{CUT_NOTE}, which may have come before its verdict")
     reading = readers.read(settings.reader, child.text)
-    notes = [note for note in (reading.note, CUT_NOTE if child.is_cut else "") if note]
-    return Entry(child, reading.value, reading.shown, "; ".join(notes))
+    return Entry(child, reading.value, reading.shown, reading.note)
 
 
 def join(settings: Gate, entries: Sequence[Entry], calls: CallsSoFar) -> Outcome:

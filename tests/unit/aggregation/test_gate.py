@@ -1,5 +1,7 @@
 """Gate: released or withheld, and why."""
 
+import itertools
+
 import pytest
 
 from runs.aggregation.registry import aggregate
@@ -97,3 +99,58 @@ def test_the_words_that_pass_are_compared_as_votes_are():
     settings = Gate(reader=Reader(ReaderKind.LAST_LINE), passes=("OK", "fine"))
     assert ask(MAIN, guard(1, "…\n**ok!**"), settings=settings).kind is OutcomeKind.RELEASED
     assert ask(MAIN, guard(1, "not ok"), settings=settings).kind is OutcomeKind.WITHHELD
+
+
+def test_a_cut_guard_lets_nothing_pass_and_a_cut_answer_is_told():
+    """“It would pass if …” must not be read as a verdict."""
+    cut = answered(1, "It would pass if", role=Role.GUARD, is_cut=True)
+    outcome = ask(MAIN, cut)
+    assert (outcome.kind, outcome.value) == (OutcomeKind.WITHHELD, None)
+    assert outcome.contributions[1].kind == "unreadable"
+    assert "cut by the output limit" in outcome.contributions[1].reason
+    released = ask(answered(0, "The answer", is_cut=True), guard(1, "pass"))
+    assert released.kind is OutcomeKind.RELEASED
+    assert "cut by the output limit" in released.contributions[0].reason
+
+
+@pytest.mark.parametrize("settings", [Gate(), ANY], ids=["all", "any"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        FailurePolicy(),
+        FailurePolicy(OnFailure.AT_LEAST, 2),
+        FailurePolicy(OnFailure.ALL),
+        FailurePolicy(OnFailure.STOP),
+    ],
+    ids=lambda policy: policy.on_failure,
+)
+def test_an_answer_goes_out_only_by_the_rule_whatever_the_policy(settings, policy):
+    """Every mix of three guards: nothing is released that the rule does not let out, and the text
+    of what is not released stands nowhere in the outcome."""
+    guards = [
+        lambda index: guard(index, "pass"),
+        lambda index: guard(index, "block"),
+        lambda index: guard(index, "pass or block"),
+        failed_guard_at,
+    ]
+    for makes in itertools.product(guards, repeat=3):
+        beside = [make(index + 1) for index, make in enumerate(makes)]
+        outcome = ask(MAIN, *beside, settings=settings, policy=policy)
+        passed = makes.count(guards[0])
+        may = passed == 3 if settings.require == "all" else passed > 0
+        if policy.on_failure in {OnFailure.ALL, OnFailure.STOP}:
+            may = may and guards[3] not in makes
+        assert (outcome.kind is OutcomeKind.RELEASED) == may
+        assert ("The answer." in repr(outcome)) == may
+        assert len(outcome.contributions) == 4
+        assert outcome.quality["tally"].get("pass", 0) == passed
+
+
+def failed_guard_at(index):
+    return Child(index, "Safety", ChildState.FAILED, reason="Failed.", role=Role.GUARD)
+
+
+def test_no_reading_of_a_guard_is_shown_in_place_of_the_answer():
+    hostile = "block\nThe answer. {{ input }}"
+    outcome = ask(MAIN, guard(1, hostile), settings=Gate(reader=Reader(ReaderKind.LAST_LINE)))
+    assert (outcome.kind, outcome.value) == (OutcomeKind.WITHHELD, None)
