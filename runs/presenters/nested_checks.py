@@ -8,7 +8,6 @@ from runs.presenters import figures
 from runs.presenters.nested import Judged
 from runs.presenters.nested_state import WORDS
 from runs.presenters.run_checks import Check
-from runs.queries import runs as queries
 
 
 def nested_checks(run: Run, rows: Sequence[Judged]) -> list[Check]:
@@ -33,7 +32,7 @@ def _rows(rows: Sequence[Judged]) -> Check:
 
 
 def _votes(run: Run) -> list[Check]:
-    failed = queries.counts(run).get("failed", 0)
+    failed = run.counts.get("failed", 0)
     if not failed:
         return [Check("done", "No vote failed")]
     return [Check("fail", f"{figures.plural(failed, 'vote')} failed and count for nothing")]

@@ -7,18 +7,34 @@ from runs.models import Join, Run
 from runs.presenters import figures
 from runs.presenters.nested import Judged
 from runs.presenters.nested_state import launched
+from runs.presenters.run_head import elapsed_ms
 from runs.presenters.run_kpis import Bar, Cell, Part, strip
-from runs.queries import runs as queries
 
 
-def nested_strip(
-    run: Run, rows: Sequence[Judged], root: Join | None, base: dict[str, Any]
-) -> tuple[Cell, ...]:
-    """`base` is what the strip of any run reads; time, cost and throttling are told as there."""
-    time, _, cost, throttled, _ = strip({**base, "method": "nested"})
+def nested_strip(run: Run, rows: Sequence[Judged], root: Join | None) -> tuple[Cell, ...]:
+    """Time, cost and throttling are told as for any run."""
+    time, _, cost, throttled, _ = strip(_base(run))
     quality = root.quality if root else {}
     first = (_accuracy(rows, quality), _misses(rows)) if _has_gold(rows) else (_decided(rows),)
     return (*first, _votes(run, rows), cost, time, throttled)
+
+
+def _base(run: Run) -> dict[str, Any]:
+    """What the strip of any run reads, without a look at the branches."""
+    elapsed = elapsed_ms(run)
+    return {
+        "method": "nested",
+        "planned": run.branches_planned,
+        "kpis": run.kpis,
+        "spent_usd": run.spent_usd,
+        "reserved_usd": run.reserved_usd,
+        "budget_usd": run.budget_usd,
+        "elapsed_ms": elapsed,
+        "ended_ms": (elapsed or 0) if run.ended_at else None,
+        "by_status": run.counts,
+        "heard": 0,
+        "tally": {},
+    }
 
 
 def _has_gold(rows: Sequence[Judged]) -> bool:
@@ -72,7 +88,7 @@ def _decided(rows: Sequence[Judged]) -> Cell:
 
 
 def _votes(run: Run, rows: Sequence[Judged]) -> Cell:
-    by_status = queries.counts(run)
+    by_status = run.counts
     asked = sum(by_status.values())
     ended = [row for row, _ in rows if row.outcome]
     spared = sum(int(row.quality.get("spared") or 0) for row in ended)

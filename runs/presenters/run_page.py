@@ -141,7 +141,15 @@ def panel(run: Run) -> Panel:
 
 
 def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
-    spans = queries.spans(run)
+    return _timeline(run, queries.spans(run), state, start)
+
+
+def branch_table(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
+    """The timeline's rows without its picture, which looks at every branch."""
+    return _timeline(run, (), state, start)
+
+
+def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> Timeline:
     now = float(elapsed_ms(run) or 0)
     last = max((span["ended"] or 0 for span in spans), default=0)
     is_open = run.status in OPEN_RUN

@@ -10,7 +10,7 @@ ENTRY = ("child", "kind", "reason", "value")
 
 def report(run: Run) -> dict[str, Any]:
     """What `manage.py launch --json` prints; `contributions` holds one entry for every child of
-    every join of the run's last pass."""
+    every join of the run's last pass, `pieces` what each join below the root gave."""
     latest = {outcome.join_id: outcome for outcome in queries.outcomes(run)}
     root = queries.outcome(run)
     return {
@@ -28,6 +28,18 @@ def report(run: Run) -> dict[str, Any]:
             {"join": outcome.join.number, **dict(zip(ENTRY, entry, strict=True))}
             for outcome in latest.values()
             for entry in outcome.contributions
+        ],
+        "quality": root.quality if root else {},
+        "pieces": [
+            {
+                "join": outcome.join.number,
+                "label": outcome.join.label,
+                "outcome": outcome.kind,
+                "value": outcome.value,
+                "quality": outcome.quality,
+            }
+            for outcome in latest.values()
+            if outcome.join.parent_number is not None
         ],
         "kpis": run.kpis,
         "warnings": run.warnings,

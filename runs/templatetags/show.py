@@ -1,13 +1,14 @@
 """Filters and tags that show figures, states and icons. Decide nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from runs.presenters import figures
+from runs.presenters.nested import Square
 from runs.queries.runs import live_runs as count_live_runs
 
 register = template.Library()
@@ -51,6 +52,14 @@ def icon(name: str, label: str = "", kind: str = "") -> SafeString:
         else format_html('aria-hidden="{}"', "true")
     )
     return format_html('<svg class="ic {}" {}><use href="#{}"/></svg>', kind, role, name)
+
+
+@register.simple_tag
+def squares(found: Sequence[Square]) -> SafeString:
+    """Thousands of small squares, faster than a template's loop writes them."""
+    return format_html_join(
+        "", '<i class="{}" title="{}"></i>', ((one.kind, one.title) for one in found)
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -21,7 +21,9 @@ def _run(request: HttpRequest, run_id: int) -> Run:
 def _timeline(request: HttpRequest, run: Run) -> run_page.Timeline:
     state = request.GET.get("state", "all")
     start = request.GET.get("start", "0")
-    return run_page.timeline(
+    is_table = request.GET.get("view") == "table" or request.GET.get("part") == "table"
+    make = run_page.branch_table if is_table else run_page.timeline
+    return make(
         run,
         state=state if state in queries.FILTERS else "all",
         start=int(start) if start.isdecimal() and len(start) < 10 else 0,
