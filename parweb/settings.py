@@ -156,7 +156,7 @@ if IS_CLUSTER:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "runs.live.layers.InProcessChannelLayer"}}
     CELERY_BROKER_URL = "memory://localhost/"
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker never gives up: its sweep finds the runs
 CELERY_TASK_DEFAULT_QUEUE = "parweb"

@@ -101,9 +101,10 @@ class Coordinator:
 
     async def work(self, control: Control) -> None:
         """Raises `Fenced` where another owner took the run, and whatever broke."""
-        self._spawn(self._journal.work())
         try:
             self._resume(control)
+            await asyncio.sleep(0)  # the lanes admit: the first commit brings the first intents
+            self._spawn(self._journal.work())
             await self._over
         except Fenced:
             self._calls.is_lost = True
