@@ -22,7 +22,7 @@ _SPACES = re.compile(r"\s+")
 
 def plain(text: str) -> str:
     """The text in NFKC, without invisible characters, quotes and dashes straight, case kept."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", "").isprintable():
         return text.translate(_QUOTES)
     composed = unicodedata.normalize("NFKC", _without_invisible(text))
     return unicodedata.normalize("NFKC", composed.translate(_QUOTES))
