@@ -2,6 +2,7 @@
 mostly agree, with some dissent, more of it at a higher temperature.
 """
 
+import hashlib
 import json
 import random
 import re
@@ -14,6 +15,7 @@ from runs.providers.simulator.reply import Answer
 
 LABEL = "[simulated] "
 MOST_DEPTH = 6  # of a JSON answer
+FIRST_PICKED = 0.1  # share of a judge's verdicts that go to whatever stands first
 _PIECE = re.compile(r"\s*\S{1,6}|\s+")
 
 COMMON = {"the", "and", "anyth", "somet", "for", "else", "with", "that"}
@@ -107,7 +109,19 @@ def _text(asked: Question, reading: Reading, mind: Mind, tokens: int) -> str:
     return value
 
 
+def _favourite(lettered: Sequence[tuple[str, str]], rng: random.Random) -> str:
+    """The letter of the answer a judge likes best, under whatever letter it stands; now and then
+    simply the first one, as real judges do."""
+    if rng.random() < FIRST_PICKED:
+        return lettered[0][0]
+    return max(lettered, key=lambda one: hashlib.sha256(one[1].encode(errors="replace")).digest())[
+        0
+    ]
+
+
 def _value(reading: Reading, mind: Mind, asked_about: str) -> str | None:
+    if reading.lettered:
+        return _favourite(reading.lettered, mind.rng)
     if reading.choices:
         return mind.one_of(reading.choices, asked_about)
     if reading.span is not None:
@@ -160,6 +174,8 @@ def _fitting(
     """A value that fits the schema, as far as the usual keywords go."""
     if isinstance(schema.get("enum"), list) and schema["enum"]:
         by_name = {str(value): value for value in schema["enum"]}
+        if reading.lettered and (letter := _favourite(reading.lettered, mind.rng)) in by_name:
+            return by_name[letter]
         return by_name[mind.one_of(tuple(by_name), asked_about)]
     if "const" in schema:
         return schema["const"]

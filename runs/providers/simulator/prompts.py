@@ -37,7 +37,8 @@ class Question:
 class Reading:
     """`choices`: an answer is to be one of them. `span`: a number within it. `keys`: of a JSON
     object. `parts`: texts to merge. `sentences`: of the input, to make text of, `most_sentences`
-    at most. `in_last_line`: reasons first, then the value in its own line, after `lead`."""
+    at most. `in_last_line`: reasons first, then the value in its own line, after `lead`.
+    `lettered`: answers to be judged, each with its letter."""
 
     choices: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
@@ -47,6 +48,7 @@ class Reading:
     most_sentences: int | None = None
     in_last_line: bool = False
     lead: str = ""
+    lettered: tuple[tuple[str, str], ...] = ()
 
 
 def question(body: Any) -> Question:
@@ -107,6 +109,10 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 @lru_cache(maxsize=4096)
 def read(prompt: str, system: str) -> Reading:
     """Cached: a vote asks the same many times."""
+    lettered = tuple((letter, text) for _, letter, text in _LETTERED.findall(prompt))
+    if lettered:
+        letters = tuple(letter for letter, _ in lettered)
+        return Reading(choices=letters, lettered=lettered, in_last_line=True)
     parts = _parts(prompt)
     if parts:
         return Reading(parts=parts)
@@ -125,6 +131,7 @@ def read(prompt: str, system: str) -> Reading:
     )
 
 
+_LETTERED = re.compile(r'<(answer-\w+) letter="(\w)">\n(.*?)\n</\1>', re.DOTALL)
 _KEY = re.compile(r'[{,]\s*"(\w+)"\s*:')
 _LAST_LINE = re.compile(r"(?i)\b(?:last|final) line\b|\bend(?:ing)? with\b")
 _LEAD = re.compile(r"(?i)\b((?:final )?(?:answer|verdict|label|category|decision):) ?[<\[{“\"'`]")

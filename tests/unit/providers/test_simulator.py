@@ -83,6 +83,26 @@ async def test_a_merge_says_what_the_parts_say(tmp_path: Path, client_for: Clien
     assert text == "[simulated] The pool ran dry at 09:12. A disk filled up on db-3."
 
 
+async def test_a_judge_mostly_likes_the_same_answer_under_any_letter(
+    tmp_path: Path, client_for: Clients
+) -> None:
+    schema = {"type": "object", "properties": {"answer": {"enum": ["A", "B", "C"]}}}
+    prompts = [
+        "\n".join(
+            f'<answer-5f2c letter="{letter}">\nanswer {place} of {number}\n</answer-5f2c>'
+            for letter, place in zip("ABC", order, strict=True)
+        )
+        for number in range(40)
+        for order in ((0, 1, 2), (2, 1, 0))
+    ]
+    said = [
+        "ABC".index(json.loads(text)["answer"])
+        for text in await answers(tmp_path, client_for, prompts, json_schema=schema)
+    ]
+    pairs = zip(said[::2], said[1::2], strict=True)
+    assert 25 < sum(first == 2 - second for first, second in pairs) < 40
+
+
 async def test_an_answer_fits_its_schema(tmp_path: Path, client_for: Clients) -> None:
     schema = {
         "type": "object",
