@@ -83,6 +83,7 @@ class Run(models.Model):
     counts = models.JSONField(default=dict)  # {branch status: number}, children and asked calls
     in_flight = models.PositiveIntegerField(default=0)
     kpis = models.JSONField(default=dict)
+    chosen_pass = models.PositiveIntegerField(default=1)  # whose outcome counts
     baseline = models.JSONField(default=dict)  # a measured one-by-one sample, if asked for
     baseline_wanted = models.PositiveIntegerField(null=True)  # calls to measure, until it is done
 
@@ -116,7 +117,12 @@ class Run(models.Model):
 
 
 class Pass(models.Model):
-    """The first working-through of a run, or a later act on it."""
+    """The first working-through of a run, or a later act on it.
+
+    `settings` of one that joins again are what it changes of the configuration: `join`,
+    `on_failure`, and for votes on each piece `each` (`{join, on_failure}`). Without `ended_at` it
+    waits for a worker, or is at work. `status` and `outcome` are its own; the run keeps its own
+    until a person picks the pass."""
 
     class Kind(models.TextChoices):
         RUN = "run", "run"
@@ -127,12 +133,24 @@ class Pass(models.Model):
     n = models.PositiveIntegerField()
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.RUN)
     settings = models.JSONField(default=dict)
+    status = models.CharField(max_length=12, choices=_choices(RunStatus), blank=True)
+    outcome = models.CharField(max_length=24, choices=_choices(OutcomeKind), blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    calls = models.PositiveIntegerField(default=0)
+    spent_usd = models.FloatField(default=0)
     started_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["n"]
         constraints = [models.UniqueConstraint(fields=["run", "n"], name="pass_once")]
+        indexes = [
+            models.Index(
+                fields=["run"],
+                condition=Q(kind="again", ended_at__isnull=True),
+                name="pass_open",
+            )
+        ]
 
 
 class Item(models.Model):
