@@ -120,7 +120,7 @@ class RunPlanner:
             return result
         if not join.branches_are_children:
             return replace(result, quality={**result.quality, **self._scoring.of_rows()})
-        figures = self._scoring.of_vote(join, result, self._gold(join))
+        figures = self._scoring.of_vote(join, children, result, self._gold(join))
         outcome = replace(result, quality={**result.quality, **figures})
         self.remember(join, outcome)
         return outcome

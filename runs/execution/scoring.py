@@ -3,9 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runs.aggregation import registry
-from runs.domain.joins import JoinSettings
-from runs.domain.results import Contribution, ContributionKind, Outcome, OutcomeKind
+from runs.aggregation import items, registry
+from runs.domain.joins import Concatenate, ItemReader, JoinSettings, Merge, Union
+from runs.domain.results import (
+    Child,
+    ChildState,
+    Contribution,
+    ContributionKind,
+    Outcome,
+    OutcomeKind,
+)
 from runs.engine.state import JoinState
 from runs.metrics import gold, votes
 from runs.metrics.votes import Row
@@ -24,12 +31,20 @@ class Scoring:
         self._is_priced = is_priced
         self._rows: dict[int, Row] = {}
 
-    def of_vote(self, join: JoinState, outcome: Outcome, right: str | None) -> dict[str, Any]:
+    def of_vote(
+        self, join: JoinState, children: Sequence[Child], outcome: Outcome, right: str | None
+    ) -> dict[str, Any]:
         """Of one vote's outcome; `right` is the gold answer, where there is one."""
         figures = self._taken(join, outcome)
-        if right is not None:
-            figures |= self._against_gold(outcome, right)
-        return figures
+        if right is None:
+            return figures
+        if isinstance(self._settings, Union):
+            found = _set_figures(self._settings.items, children, outcome, right)
+            return {**figures, "gold": right, **found}
+        if isinstance(self._settings, Concatenate | Merge):
+            return {**figures, "gold": right}  # a text that answers, and is no answer to compare
+        is_hit = gold.is_hit(outcome.value, *self._spellings(right))
+        return {**figures, "gold": right, "is_hit": is_hit}
 
     def of_rows(self) -> dict[str, Any]:
         """Of all votes together, for the root over them."""
@@ -62,14 +77,6 @@ class Scoring:
             tokens=join.tokens / join.metered if join.metered else None,
         )
 
-    def _against_gold(self, outcome: Outcome, right: str) -> dict[str, Any]:
-        wanted = gold.items_of(right)
-        items = outcome.quality.get("items")
-        if wanted is not None and isinstance(items, list):
-            score = gold.score_set((_name(item) for item in items), wanted)
-            return {"gold": right, **score.figures()}
-        return {"gold": right, "is_hit": gold.is_hit(outcome.value, *self._spellings(right))}
-
     def _spellings(self, right: str) -> tuple[str, ...]:
         """The gold answer as it stands, and as the join reads it."""
         read = registry.read(self._settings, right)
@@ -90,6 +97,20 @@ class Scoring:
         return tuple(singles)
 
 
+def _set_figures(
+    reader: ItemReader, children: Sequence[Child], outcome: Outcome, right: str
+) -> dict[str, Any]:
+    """Of the list, and the mean F1 of each answer alone."""
+    alone = [
+        gold.SetScore(*items.hits(reader, child.text, right)).f1
+        for child in children
+        if child.state is not ChildState.SPARED
+    ]
+    mean = {"mean_single_f1": sum(alone) / len(alone)} if alone else {}
+    whole = gold.SetScore(*items.hits(reader, outcome.value or "", right))
+    return {**whole.figures(), **mean}
+
+
 def _is_spared(one: Contribution) -> bool:
     return one.kind is ContributionKind.SPARED
 
@@ -98,7 +119,3 @@ def _sets(quality: Mapping[str, Any]) -> gold.SetScore | None:
     if "items_wanted" not in quality:
         return None
     return gold.SetScore(quality["items_right"], quality["items_found"], quality["items_wanted"])
-
-
-def _name(item: object) -> str:
-    return str(item.get("item", item.get("value", ""))) if isinstance(item, Mapping) else str(item)

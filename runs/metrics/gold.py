@@ -5,7 +5,6 @@ Knows no method and no reader: it is given values as they were read.
 
 import json
 import re
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,15 +17,26 @@ _NUMBER = re.compile(
 
 
 def is_hit(value: str | None, *golds: str) -> bool:
-    """Whether `value` is one of the spellings of the right answer: as numbers where both are,
-    else as texts without regard to case and spaces."""
+    """Whether `value` is one of the spellings of the right answer: as numbers or as JSON objects
+    where both are, else as texts without regard to case and spaces."""
     if value is None:
         return False
     number, plain = number_of(value), _plain(value)
     return any(
-        plain == _plain(gold) or (number is not None and number == number_of(gold))
+        plain == _plain(gold)
+        or (number is not None and number == number_of(gold))
+        or _is_same_object(value, gold)
         for gold in golds
     )
+
+
+def _is_same_object(value: str, gold: str) -> bool:
+    if not (value.lstrip().startswith("{") and gold.lstrip().startswith("{")):
+        return False
+    try:
+        return bool(json.loads(value) == json.loads(gold))
+    except (ValueError, RecursionError):
+        return False
 
 
 def number_of(text: str) -> Fraction | None:
@@ -39,21 +49,6 @@ def number_of(text: str) -> Fraction | None:
         return None
     number = Fraction((found["whole"] or "0").replace(",", "") + (found["places"] or "")) / bottom
     return -number if found["sign"] == "-" else number
-
-
-def items_of(gold: str) -> tuple[str, ...] | None:
-    """The items of a gold answer that is a JSON list; None where it is no list of texts."""
-    if not gold.lstrip().startswith("["):
-        return None
-    try:
-        found = json.loads(gold)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, list) or not all(
-        isinstance(item, str | int | float) for item in found
-    ):
-        return None
-    return tuple(str(item) for item in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +87,6 @@ class SetScore:
             "items_found": self.found,
             "items_wanted": self.wanted,
         }
-
-
-def score_set(found: Iterable[str], gold: Iterable[str]) -> SetScore:
-    """Each item counts once, without regard to case and spaces."""
-    have: Collection[str] = {_plain(item) for item in found}
-    want = {_plain(item) for item in gold}
-    return SetScore(len(want & set(have)), len(have), len(want))
 
 
 def _plain(text: str) -> str:

@@ -67,6 +67,10 @@ def of_rows(rows: Sequence[Row], voters: Sequence[str]) -> dict[str, Any]:
     sets = [row.sets for row in rows if row.sets is not None]
     if sets:
         found |= {"gold_rows": len(sets), **sum(sets, SetScore()).figures()}
+        alone = [row.quality.get("mean_single_f1") for row in rows if row.sets is not None]
+        known = [share for share in alone if share is not None]
+        if len(known) == len(sets):
+            found["mean_single_f1"] = sum(known) / len(known)
     return found
 
 
