@@ -35,6 +35,7 @@ EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.PARTIAL: 3}
 ENDED_BADLY = 1
 LOOK_EVERY_S = 0.2
 LOOP_GRACE_S = 3.0
+PIECE = 1_000  # characters: at most 4,000 bytes, and a pipe takes 4,096 or none
 MEASURE_PATIENCE_S = 600.0
 
 
@@ -129,7 +130,7 @@ class Command(BaseCommand):
     def _tell(self, run: Run, *, as_json: bool) -> None:
         found = report(run)
         if as_json:
-            self.stdout.write(json.dumps(found, ensure_ascii=False, default=str))
+            self._write_whole(json.dumps(found, ensure_ascii=False, default=str) + "\n")
             return
         outcome = f", {run.outcome.replace('_', ' ')}" if run.outcome else ""
         self.stdout.write(f"{run.name} · run {run.number}: {run.status}{outcome}")
@@ -137,6 +138,13 @@ class Command(BaseCommand):
             self.stdout.write(run.reason)
         if found["output"]:
             self.stdout.write(f"\n{found['output']}")
+
+
+    def _write_whole(self, text: str) -> None:
+        """In pieces that a pipe takes whole: of an unbuffered larger write, a signal may leave the
+        rest unwritten, and nobody is told."""
+        for start in range(0, len(text), PIECE):
+            self.stdout.write(text[start : start + PIECE], ending="")
 
 
 def launch(request: Request) -> Run:
