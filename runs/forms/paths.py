@@ -23,6 +23,7 @@ MAY_BE_EMPTY = {
     "votes.wave_most",
 }
 MAY_BE_EMPTY_ENDS = (".judge.temperature",)  # wherever a judge's settings stand
+LEFT_TO_DEFAULT = {"votes.stop"}  # without a choice it is as a file without it
 INLINE = ("documents", "rows")
 _EMPTY_READER = {"kind": "whole_text", "pattern": "", "choices": [], "field": ""}
 
@@ -173,13 +174,14 @@ def _under(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 def _is_left_out(values: Mapping[str, Any], name: str) -> bool:
     """A field the browser did not send, or one left empty that does not matter now."""
-    if name not in values:
+    if name not in values or (name in LEFT_TO_DEFAULT and values[name] == ""):
         return True
     if values[name] is not None or name in MAY_BE_EMPTY or name.endswith(MAY_BE_EMPTY_ENDS):
         return False
     matters = {
         "split.chunk_tokens": values.get("split.by") == "chunks",
         "votes.samples": values.get("pattern") == "voting",
+        "votes.wave_least": values.get("votes.stop") not in {None, "", "all"},
         "on_failure.least": values.get("on_failure.policy") == "at_least",
         "each.chunk_tokens": values.get("each.by") == "chunks",
         "each.on_failure.least": values.get("each.on_failure.policy") == "at_least",

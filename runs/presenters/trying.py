@@ -85,7 +85,8 @@ def shown(tried: Tried) -> Shown:
 def _part(one: Contribution) -> Part:
     icon, word = KINDS[one.kind]
     value = _cut(one.value or "", LONGEST_VALUE)
-    return Part(one.child + 1, one.kind, icon, word, value, one.reason)
+    is_said = f"“{value}”" in one.reason
+    return Part(one.child + 1, one.kind, icon, word, "" if is_said else value, one.reason)
 
 
 def _figures(outcome: Outcome) -> list[tuple[str, str]]:

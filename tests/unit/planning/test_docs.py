@@ -73,6 +73,8 @@ def test_there_is_an_example_of_each_pattern_join_split_and_variation() -> None:
     assert "split: {by: line}" in DOCS
     variations = {c.votes.vary for c in found if c.pattern == "voting"}
     assert variations == {"none", "temperature", "template", "model"}
+    assert {c.votes.stop for c in found} == {"all", "confident", "strict", "decided"}
+    assert {c.each.by for c in found if c.each} == {"row", "chunks"}
     assert {c.on_failure.policy for c in found} == {"stop", "all", "at_least", "mark_gaps"}
 
 
