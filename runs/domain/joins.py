@@ -105,7 +105,7 @@ class Majority:
     reader: Reader = field(default_factory=Reader)
     ties: Literal["declare", "first_seen", "judge"] = "declare"
     least_share: float = 0.0
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict, hash=False)
     judge: JudgeCall = field(default_factory=JudgeCall)
 
     def __post_init__(self) -> None:
@@ -154,7 +154,7 @@ class Fields:
     first (lowest branch index)."""
 
     method: Literal["fields"] = "fields"
-    schema: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
     ties: Literal["declare", "first_seen"] = "declare"
 
 

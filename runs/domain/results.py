@@ -1,11 +1,12 @@
 """What calls and joins give: completions, children, contributions, outcomes. Values only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from runs.domain.plan import Role
+from runs.domain.states import RunStatus
 from runs.domain.usage import Usage
 
 
@@ -89,6 +90,18 @@ FAILED_OUTCOMES = frozenset(
         OutcomeKind.FAILED,
     }
 )
+
+
+LOST_CHILD = frozenset({ContributionKind.FAILED, ContributionKind.MISSING})
+
+
+def ended_status(root: OutcomeKind, contributions: Iterable[ContributionKind]) -> RunStatus:
+    """Whether a run's work was done, from the root's outcome and how the children of all its joins
+    entered them; what it gave is the outcome's to say."""
+    if root in FAILED_OUTCOMES:
+        return RunStatus.FAILED
+    is_lost = any(kind in LOST_CHILD for kind in contributions)
+    return RunStatus.PARTIAL if is_lost else RunStatus.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)

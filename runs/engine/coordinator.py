@@ -13,7 +13,7 @@ from typing import Any
 from runs.domain.errors import Fenced, InvalidInput
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.policies import OnFailure
-from runs.domain.results import FAILED_OUTCOMES, ContributionKind, Outcome, OutcomeKind
+from runs.domain.results import Outcome, OutcomeKind, ended_status
 from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
 from runs.engine.admission import Lane, Room
 from runs.engine.calls import Calls
@@ -35,8 +35,6 @@ from runs.engine.protocols import (
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 log = logging.getLogger(__name__)
-
-LOST_CHILD = frozenset({ContributionKind.FAILED, ContributionKind.MISSING})
 
 Gate = Callable[[str, str], tuple[Limiter, ModelClient]]
 """The limiter and the client of a (connection, model)."""
@@ -301,12 +299,8 @@ class Coordinator:
         await self._release(self._status(root.kind))
 
     def _status(self, kind: OutcomeKind) -> RunStatus:
-        """Whether the work was done; what it gave is the outcome's to say."""
-        if kind in FAILED_OUTCOMES:
-            return RunStatus.FAILED
-        outcomes = [join.outcome for join in self.run.joins if join.outcome]
-        is_lost = any(c.kind in LOST_CHILD for o in outcomes for c in o.contributions)
-        return RunStatus.PARTIAL if is_lost else RunStatus.SUCCEEDED
+        outcomes = (join.outcome for join in self.run.joins if join.outcome)
+        return ended_status(kind, (c.kind for o in outcomes for c in o.contributions))
 
     async def _cancel(self) -> None:
         """Acknowledged with the commit of `cancelling`: after it no call starts."""

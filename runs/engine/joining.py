@@ -100,7 +100,8 @@ class Joining:
     def place(self, join: JoinState, branch: BranchState) -> None:
         """Make the branch known to its join; an ended child counts as ended."""
         if branch.role not in CHILD_ROLES:
-            join.asked[branch.key] = branch.number
+            if branch.pass_n == self._run.pass_n:  # what another pass asked is no answer to this
+                join.asked[branch.key] = branch.number
             return
         join.branches[branch.index] = branch.number
         join.opened = max(join.opened, branch.index + 1)
@@ -213,6 +214,7 @@ class Joining:
                 call.key.index,
                 spec,
                 level=call.key.level,
+                pass_n=self._run.pass_n,
             )
             self.prompts[branch.number] = call.prompt
             self._open(branch)

@@ -163,6 +163,7 @@ class RunState:
     retry: RetryPolicy
     limits: CallLimits
     budget: Budget
+    pass_n: int = 1
     accept_cut: bool = False
     in_flight_cap: int | None = None
     outcome: str = ""

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from runs.domain.states import OPEN_RUN, RunStatus
-from runs.models import Run
+from runs.models import Pass, Run
 
 LEASE = timedelta(seconds=30)
 RENEW_EVERY_S = 10.0
@@ -16,9 +16,12 @@ RENEW_EVERY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """`pass_n`: which working-through of the run is claimed; later ones join it again."""
+
     run_id: int
     fence: int
     seq: int
+    pass_n: int = 1
 
 
 def claimable() -> QuerySet[Run]:
@@ -64,21 +67,25 @@ def _renew(run_id: int, fence: int, until: datetime) -> bool:
 
 def release_all() -> int:
     """Leases of an earlier process are dead: only for whoever holds the data directory alone."""
-    has_lease = Q(status__in=OPEN_RUN) | Q(baseline_wanted__isnull=False)
-    return Run.objects.filter(has_lease, lease_until__isnull=False).update(
-        lease_owner="", lease_until=None
-    )
+    return Run.objects.filter(lease_until__isnull=False).update(lease_owner="", lease_until=None)
 
 
 def break_off(claimed: Claim, reason: str) -> None:
-    """End a run that cannot be worked on, saying why, rather than trying for ever."""
-    Run.objects.filter(id=claimed.run_id, fence=claimed.fence).update(
+    """End a run that cannot be worked on, saying why, rather than trying for ever; of one that
+    was to be joined again, only that pass."""
+    now, given_up = timezone.now(), {"lease_owner": "", "lease_until": None, "in_flight": 0}
+    ours = Run.objects.filter(id=claimed.run_id, fence=claimed.fence)
+    if claimed.pass_n > 1:
+        if ours.update(seq=F("seq") + 1, **given_up):
+            Pass.objects.filter(run_id=claimed.run_id, n=claimed.pass_n).update(
+                status=RunStatus.FAILED, outcome="failed", reason=reason[:300], ended_at=now
+            )
+        return
+    ours.update(
         seq=F("seq") + 1,
         status=RunStatus.FAILED,
         outcome="failed",
         reason=reason[:300],
-        ended_at=timezone.now(),
-        lease_owner="",
-        lease_until=None,
-        in_flight=0,
+        ended_at=now,
+        **given_up,
     )

@@ -15,11 +15,17 @@ from django.utils import timezone
 from runs.domain.errors import Fenced
 from runs.domain.plan import Item, PlannedJoin, Role
 from runs.domain.policies import Budget, CallLimits, FailurePolicy, OnFailure, RetryPolicy
-from runs.domain.results import Contribution, ContributionKind, Outcome, OutcomeKind
+from runs.domain.results import (
+    FAILED_OUTCOMES,
+    Contribution,
+    ContributionKind,
+    Outcome,
+    OutcomeKind,
+)
 from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
 from runs.engine.protocols import Control
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
-from runs.execution import recordings
+from runs.execution import again, recordings
 from runs.execution.lease import Claim
 from runs.execution.planner import RunPlanner
 from runs.execution.rows import watched_of
@@ -31,6 +37,7 @@ from runs.models import (
     Join,
     LimiterState,
     Run,
+    row_id,
 )
 from runs.models import (
     Item as ItemRow,
@@ -70,7 +77,9 @@ def load(claimed: Claim) -> Loaded:
     run = Run.objects.filter(id=claimed.run_id, fence=claimed.fence).first()
     if run is None or run.launched_at is None:
         raise Fenced
-    configuration = configurations.parse(run.spec)
+    changes = again.settings_of(claimed)
+    connections = {**run.connections, **changes.pop("connections", {})}
+    configuration = configurations.parse({**run.spec, **changes})
     planned = [row.planned() for row in Join.objects.filter(run=run).order_by("number")]
     planner = RunPlanner(
         configuration, planned, _items(run), is_priced=_is_priced(run, configuration)
@@ -79,6 +88,8 @@ def load(claimed: Claim) -> Loaded:
     state.joins = [_join_state(join, configuration) for join in planned]
     _load_outcomes(run, state, planner)
     _load_branches(run, state, planner)
+    if state.pass_n > 1:
+        again.settle(state, again.unopened(run))
     _load_attempts(run, state)
     state.down_spans_ms = _down_spans(run, state)
     return Loaded(
@@ -88,17 +99,22 @@ def load(claimed: Claim) -> Loaded:
             run.cancel_wanted, run.hold_wanted, run.in_flight_wanted, watched_of(run.watched)
         ),
         launched_at=run.launched_at,
-        connections={name: _connection(frozen) for name, frozen in run.connections.items()},
+        connections={name: _connection(frozen) for name, frozen in connections.items()},
         baseline=run.baseline,
     )
 
 
 def _run_state(run: Run, claimed: Claim, c: configurations.Configuration) -> RunState:
+    is_again = claimed.pass_n > 1
     return RunState(
         id=run.id,
         fence=claimed.fence,
         seq=claimed.seq,
-        status=RunStatus(run.status),
+        pass_n=claimed.pass_n,
+        status=RunStatus.QUEUED if is_again else RunStatus(run.status),
+        # A later pass reads its own attempts only: the others' money is in the run's row.
+        spent_usd=run.spent_usd if is_again else 0.0,
+        calls=run.calls if is_again else 0,
         policy=FailurePolicy(c.on_failure.policy, c.on_failure.least),
         retry=RetryPolicy(tries=c.limits.tries),
         limits=CallLimits(deadline_s=c.limits.deadline_s),
@@ -142,13 +158,14 @@ def _join_state(join: PlannedJoin, configuration: configurations.Configuration) 
 
 def _load_outcomes(run: Run, state: RunState, planner: RunPlanner) -> None:
     """Joins that ended before stay ended."""
-    stored = {row.join_id: row for row in OutcomeRow.objects.filter(run=run, pass_n=1)}
-    for row in Join.objects.filter(run=run, status__in=ENDED_JOIN):
-        join = state.joins[row.number]
-        join.status = JoinStatus(row.status)
-        outcome = stored.get(row.id)
-        if outcome is None:
-            continue
+    if state.pass_n == 1:
+        for row in Join.objects.filter(run=run, status__in=ENDED_JOIN):
+            state.joins[row.number].status = JoinStatus(row.status)
+    zero = row_id(run.pk, 0)
+    for outcome in OutcomeRow.objects.filter(run=run, pass_n=state.pass_n).order_by("join_id"):
+        join = state.joins[outcome.join_id - zero]
+        is_failed = outcome.kind in FAILED_OUTCOMES
+        join.status = JoinStatus.FAILED if is_failed else JoinStatus.DONE
         join.outcome = Outcome(
             kind=OutcomeKind(outcome.kind),
             value=outcome.value,
@@ -209,17 +226,17 @@ ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field 
 
 
 def _load_attempts(run: Run, state: RunState) -> None:
-    rows = (
-        Attempt.objects.filter(run=run)
-        .order_by("id")
-        .values_list("branch__number", *ATTEMPT_FIELDS)
-    )
+    found = Attempt.objects.filter(run=run)
+    if state.pass_n > 1:
+        found = found.filter(branch__pass_n=state.pass_n)
+    rows = found.order_by("id").values_list("branch__number", *ATTEMPT_FIELDS)
     for number, *values in rows:
         attempt = AttemptState(branch=number, **dict(zip(ATTEMPT_FIELDS, values, strict=True)))
         attempt.status = AttemptStatus(attempt.status)
         state.attempts.append(attempt)
         _fold(state, state.branches[number], attempt)
-    state.calls = len(state.attempts)
+    if state.pass_n == 1:
+        state.calls = len(state.attempts)
 
 
 def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
@@ -234,7 +251,8 @@ def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
         branch.errors += 1
     elif attempt.status is AttemptStatus.LATE_OK and branch.text:
         _adopt(state, branch, attempt)
-    state.spent_usd += attempt.cost_usd or 0.0
+    if state.pass_n == 1 or attempt.status is AttemptStatus.LOST:
+        state.spent_usd += attempt.cost_usd or 0.0
 
 
 def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:

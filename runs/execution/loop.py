@@ -13,6 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -21,7 +22,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from runs.domain.errors import CallError, Fenced
 from runs.engine.coordinator import Coordinator
 from runs.engine.protocols import StoreUnavailable
-from runs.execution import baseline, lease, store
+from runs.execution import again, baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
 from runs.execution.load import load
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 CONTROL_EVERY_S = 1.0
 COLLECT_AFTER = (50_000, 20, 100)
+WISHES = (again.waiting, baseline.waiting)  # of ended runs
 DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
 Result = TypeVar("Result")
 
@@ -140,6 +142,9 @@ class EngineLoop:
     async def _own(self, run_id: int) -> None:
         try:
             claimed = await self._writer.submit(run_id, lambda: lease.claim(run_id, self._owner))
+            claimed = claimed or await self._writer.submit(
+                run_id, lambda: again.take(run_id, self._owner)
+            )
             if claimed is None:
                 await self._measure_baseline(run_id)
             else:
@@ -200,7 +205,8 @@ class EngineLoop:
     def _unowned(self) -> list[int]:
         room = self._settings.runs_at_once
         open_runs = lease.claimable().order_by("id").values_list("id", flat=True)[:room]
-        return [*open_runs, *baseline.waiting().values_list("id", flat=True)[:1]]
+        ended = [wish().values_list("id", flat=True)[:1] for wish in WISHES]
+        return [*open_runs, *chain(*ended)]
 
     async def _read_controls(self) -> None:
         coordinators = dict(self._coordinators)

@@ -51,26 +51,27 @@ def join(run_id: int, j: JoinState, seq: int) -> Row:
     )  # fmt: skip
 
 
-def outcome(run_id: int, j: JoinState, o: Outcome, seq: int) -> Row:
+def outcome(run_id: int, j: JoinState, o: Outcome, pass_n: int, seq: int) -> Row:
     packed = [[c.child, str(c.kind), c.reason, c.value] for c in o.contributions]
     return (
-        run_id, row_id(run_id, j.number), 1, str(o.kind), None if o.value is None else
+        run_id, row_id(run_id, j.number), pass_n, str(o.kind), None if o.value is None else
         clean(o.value), o.detail, _json(packed), _json(o.quality), "{}", seq,
     )  # fmt: skip
 
 
-RUN_COLUMNS = (
-    "status", "outcome", "reason", "spent_usd", "reserved_usd", "calls", "in_flight", "counts",
-    "kpis",
-)  # fmt: skip
-
-
-def run(r: RunState, kpis: Mapping[str, Any]) -> Row:
+def run(r: RunState, kpis: Mapping[str, Any]) -> dict[str, object]:
+    """The run's own columns. A later pass leaves its state and figures as the first gave them."""
     counts = {str(status): n for status, n in r.counts.items() if n}
-    return (
-        str(r.status), r.outcome, r.reason, r.spent_usd, r.reserved_usd, r.calls, r.in_flight,
-        _json(counts), _json(kpis),
-    )  # fmt: skip
+    columns: dict[str, object] = {
+        "spent_usd": r.spent_usd, "reserved_usd": r.reserved_usd, "calls": r.calls,
+        "in_flight": r.in_flight, "counts": _json(counts),
+    }  # fmt: skip
+    if r.pass_n > 1:
+        return columns
+    return {
+        **columns, "status": str(r.status), "outcome": r.outcome, "reason": r.reason,
+        "kpis": _json(kpis),
+    }  # fmt: skip
 
 
 def _json(value: object) -> str:
@@ -84,8 +85,8 @@ class BatchRows:
     """
 
     __slots__ = (
-        "answers", "attempts", "branches", "ended_ms", "fence", "is_released", "joins", "outcomes",
-        "run", "run_id", "seq",
+        "answers", "attempts", "branches", "ended", "fence", "is_released", "joins", "outcomes",
+        "pass_n", "run", "run_id", "seq",
     )  # fmt: skip
 
     def __init__(self, batch: Batch) -> None:
@@ -94,11 +95,14 @@ class BatchRows:
         self.fence, self.seq = batch.fence, batch.seq
         self.run = run(batch.run, batch.kpis)
         self.is_released = batch.run.is_released
-        self.ended_ms = batch.run.ended_ms
+        self.ended = batch.run if batch.run.ended_ms is not None else None
+        self.pass_n = batch.run.pass_n
         self.branches = [branch(run_id, b, seq) for b in batch.branches]
         self.attempts = [attempt(run_id, a, seq) for a in batch.attempts]
-        self.joins = [join(run_id, j, seq) for j in batch.joins]
-        self.outcomes = [outcome(run_id, j, j.outcome, seq) for j in batch.joins if j.outcome]
+        self.joins = [join(run_id, j, seq) for j in batch.joins] if self.pass_n == 1 else []
+        self.outcomes = [
+            outcome(run_id, j, j.outcome, self.pass_n, seq) for j in batch.joins if j.outcome
+        ]
         self.answers = [answer(run_id, number, text) for number, text in batch.answers]
 
     def stamp(self, seq: int) -> None:

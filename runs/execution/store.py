@@ -20,8 +20,8 @@ from django.utils import timezone
 from runs.domain.errors import Fenced
 from runs.domain.states import AttemptStatus
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, StoreUnavailable
-from runs.execution import rows, statements
-from runs.models import Answer, Attempt, Run, row_id
+from runs.execution import again, rows, statements
+from runs.models import Answer, Attempt, Pass, Run, row_id
 
 log = logging.getLogger(__name__)
 
@@ -171,17 +171,20 @@ def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object)
 
 
 def _write_run(batch: rows.BatchRows) -> None:
-    columns = list(rows.RUN_COLUMNS)
-    values: list[Any] = list(batch.run)
+    columns: dict[str, Any] = dict(batch.run)
     if batch.is_released:
-        columns += ["lease_owner", "lease_until", "cancel_wanted"]
-        values += ["", None, False]
-    if batch.ended_ms is not None:
-        columns.append("ended_at")
-        values.append(timezone.now())
+        columns |= {"lease_owner": "", "lease_until": None, "cancel_wanted": False}
+    if batch.ended is not None and batch.pass_n == 1:
+        columns["ended_at"] = timezone.now()
     assigned = ", ".join(f"{column} = %s" for column in columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE runs_run SET {assigned} WHERE id = %s", [*values, batch.run_id])  # noqa: S608
+        cursor.execute(
+            f"UPDATE runs_run SET {assigned} WHERE id = %s",  # noqa: S608  names are ours
+            [*columns.values(), batch.run_id],
+        )
+    if batch.ended is not None and batch.pass_n > 1:
+        this = Pass.objects.filter(run_id=batch.run_id, n=batch.pass_n)
+        this.update(**again.end_columns(batch.ended))
 
 
 def _late_answers(run_id: int, after_seq: int) -> tuple[LateAnswer, ...]:
