@@ -10,15 +10,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from runs.domain.results import ContributionKind
-from runs.engine.state import RunState
-from runs.execution import lease, recordings
-from runs.execution.compose import Workshop
-from runs.execution.load import load
+from runs.execution import recordings
 from runs.execution.store import Writer
 from runs.models import Attempt, Branch, Connection, Join, Outcome, Run
 from runs.planning import configuration as configurations
 from runs.services.launching import launch_run
 from tests.factories import make_connection
+from tests.working import worked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,21 +26,6 @@ RECORDED = {
     "q-tied": ("yes", ["yes", "no"] * 6),
     "q-wrong": ("1,000", ["", "12", "12", "12", "12", "12", *["1000"] * 6]),
 }
-
-
-class Watching:
-    """Says when so many calls of a run have been made."""
-
-    def __init__(self, calls: int | None) -> None:
-        self.calls = calls
-        self.state: RunState | None = None
-        self.is_time = asyncio.Event()
-
-    def changed(self, run_id: int, seq: int) -> None:
-        if self.calls is not None and self.state is not None and self.state.calls >= self.calls:
-            self.is_time.set()
-
-    def text(self, run_id: int, chunks: list[tuple[int, int, int, str]]) -> None: ...
 
 
 @pytest.fixture
@@ -83,29 +66,6 @@ def launched(user: User, questions: Sequence[str], **changes: Any) -> Run:
         **changes,
     }
     return launch_run(owner=user, configuration=configurations.parse(spec))
-
-
-async def worked(run: Run, writer: Writer, *, calls: int | None = None) -> None:
-    """Claim the run and work on it to its end, or until it has made so many calls."""
-    claimed = await asyncio.to_thread(claim, run)
-    loaded = await asyncio.to_thread(load, claimed)
-    watching = Watching(calls)
-    watching.state = loaded.state
-    workshop = Workshop(writer, watching, workers=1, private_hosts=())
-    work = asyncio.create_task(workshop.coordinator(loaded).work(loaded.control))
-    try:
-        await asyncio.wait_for(work if calls is None else watching.is_time.wait(), 30)
-    finally:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
-        await workshop.close()
-
-
-def claim(run: Run) -> lease.Claim:
-    Run.objects.filter(pk=run.pk).update(lease_owner="", lease_until=None)
-    claimed = lease.claim(run.pk, "test")
-    assert claimed is not None
-    return claimed
 
 
 def joins(run: Run) -> list[tuple[str, str, int, int]]:
