@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from runs.aggregation import jsontext
@@ -103,7 +104,7 @@ def _keys(reader: ItemReader, text: str) -> frozenset[str]:
 
 
 def _lines(_: ItemReader, text: str) -> ItemList:
-    lines = [line for line in plain_lines(text) if not _is_frame(line)]
+    lines = _plain_lines(text)
     marks = [_MARK.match(line) for line in lines]
     # Behind “Here they are:” and a bullet, a line without a bullet is talk.
     is_introduced = any(
@@ -117,9 +118,11 @@ def _lines(_: ItemReader, text: str) -> ItemList:
     )
 
 
-def plain_lines(text: str) -> list[str]:
-    """Lines that hold anything, made plain: a bullet behind a zero-width space is a bullet."""
-    return [line for line in plain(text).splitlines() if line.strip()]
+def _plain_lines(text: str) -> list[str]:
+    """Lines that hold anything, without code fences, headings and rules, and made plain: a bullet
+    behind a zero-width space is a bullet."""
+    lines = (plain(line) for line in text.splitlines() if not _is_frame(line))
+    return [line for line in lines if line.strip()]
 
 
 def _is_intro(line: str) -> bool:
@@ -134,7 +137,7 @@ def _is_frame(line: str) -> bool:
 
 
 def _commas(_: ItemReader, text: str) -> ItemList:
-    lines = [line for line in plain_lines(text) if not _is_frame(line)]
+    lines = _plain_lines(text)
     joined = "\n".join(lines).strip().removesuffix(".")
     label = _LABEL.match(joined)
     parts = list(_split(joined[label.end() :] if label else joined))
@@ -154,7 +157,8 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _texts(texts: Iterable[str]) -> ItemList:
-    found = tuple(item for item in map(_text_item, texts) if item is not None)
+    read_items = (item for item in map(_text_item, texts) if item is not None)
+    found = tuple(islice(read_items, MOST_ITEMS + 1))
     if len(found) == 1 and found[0].key in _NOTHING:
         return ItemList(())
     return ItemList(found) if found else ItemList(None, "no item could be read")
@@ -178,7 +182,7 @@ def _json(reader: ItemReader, text: str) -> ItemList:
     if values is None:
         is_nothing = len(text) < 100 and normalized(text) in _NOTHING
         return ItemList(() if is_nothing else None, "" if is_nothing else note)
-    found = [_json_item(reader, value) for value in values]
+    found = [_json_item(reader, value) for value in values[: MOST_ITEMS + 1]]
     known = tuple(item for item in found if item is not None)
     if known or not found:
         left_out = len(found) - len(known)
@@ -193,7 +197,8 @@ def _array(reader: ItemReader, text: str) -> tuple[Sequence[Any] | None, str]:
     for place in (*reversed([match[1] for match in _FENCED.finditer(text)]), text):
         found = list(jsontext.segments(place))
         is_cut = bool(found) and found[-1] is None
-        values = [jsontext.strict(segment) for segment in found if segment is not None]
+        last = [segment for segment in found if segment is not None][-MOST_ITEMS - 1 :]
+        values = [jsontext.strict(segment) for segment in last]
         listed = _last_list(reader, values)
         if listed is not None and not is_cut:
             return listed, ""
