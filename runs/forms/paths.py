@@ -236,7 +236,10 @@ def _input_spec(values: Mapping[str, Any]) -> dict[str, Any] | None:
     source, gold = _source_spec(values), values.get("input.gold")
     by = "each.by" if values.get("pattern") == "voting" else "split.by"
     is_table = values.get(by) == "row" or values.get("input.kind") == "inline"
-    return {**source, "gold": gold} if source and gold and is_table else source
+    is_left_to_launch = values.get("input.kind") == "none"
+    if not gold or not is_table or (source is None and not is_left_to_launch):
+        return source
+    return {**(source or {}), "gold": gold}
 
 
 def _source_spec(values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,8 @@ def errors(c: Configuration) -> Iterator[InvalidInput]:
     if c.input is None:
         return
     given = [name for name in SOURCES if getattr(c.input, name) is not None]
-    if len(given) != 1:
+    is_for_the_launch = not given and c.input.gold is not None
+    if len(given) != 1 and not is_for_the_launch:
         yield InvalidInput(
             f"must hold exactly one of {', '.join(SOURCES)}; it holds {len(given)}", "input"
         )

@@ -169,8 +169,9 @@ Row = dict[str, Annotated[str, BeforeValidator(cell)]]
 
 
 class Input(Shape):
-    """Exactly one source is given. `files` are paths, `dataset` the name of a stored one. `gold`:
-    the column of rows that holds the right answer; it is never shown to a model."""
+    """One source is given, or none where the launch gives it. `files` are paths, `dataset` the name
+    of a stored one. `gold`: the column of rows that holds the right answer; it is never shown to a
+    model."""
 
     text: Annotated[str, characters(0, MOST_INPUT)] | None = None
     documents: Annotated[tuple[InputDocument, ...], Field(max_length=10_000)] | None = None

@@ -45,6 +45,61 @@ def test_the_panel_tells_what_a_launch_would_do(signed_in: Client) -> None:
     assert panel.count("<circle") == 4
 
 
+def test_the_panel_tells_the_range_of_votes_that_may_stop_early(signed_in: Client) -> None:
+    spec = voting_spec(votes={"samples": 40, "stop": "confident"})
+    panel = post(signed_in, reverse("configuration_plan"), typed(spec)).text
+    assert panel.count("4–40") == 2
+    assert "Launch up to 40 calls" in panel
+    assert "if votes agree" in panel
+    assert "40×" in panel
+
+
+def test_the_panel_tells_how_many_pieces_are_voted_on(signed_in: Client) -> None:
+    spec = voting_spec(
+        votes={"samples": 40, "stop": "confident"},
+        each={"by": "line"},
+        prompts=[{"text": "{{ line.text }}"}],
+    )
+    lines = "\n".join(f"line {number}" for number in range(1_318))
+    panel = post(
+        signed_in, reverse("configuration_plan"), typed(spec, **{"input.text": lines})
+    ).text
+    assert "1,318 × up to 40 votes" in panel
+    assert "5,272–52,720" in panel
+    assert "line 0" in panel
+    assert "52,720 branches, then 1,318 votes, then one join" in panel
+
+
+def test_the_panel_counts_verdicts(signed_in: Client) -> None:
+    spec = voting_spec(join={"method": "judge"})
+    panel = post(signed_in, reverse("configuration_plan"), typed(spec)).text
+    assert "3 + 2 verdicts" in panel
+    assert "Launch 5 calls" in panel
+
+
+def test_rows_voted_on_are_launched_with_their_right_answers(signed_in: Client) -> None:
+    spec = voting_spec(
+        each={"by": "row"},
+        prompts=[{"text": "{{ row.q }}"}],
+        input={"rows": [{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}], "gold": "a"},
+    )
+    data = sent(ConfigurationForm.of(spec))
+    assert post(signed_in, reverse("configuration_launch"), data).status_code == 302
+    run = Run.objects.get()
+    assert list(run.items.values_list("gold", flat=True)) == ["2", "4"]
+    assert run.branches_planned == 6
+    assert run.joins.count() == 3
+
+
+def test_a_judge_without_a_connection_of_ones_own_is_told_beside_it(signed_in: Client) -> None:
+    spec = voting_spec(join={"method": "judge", "judge": {"connection": "Gone"}})
+    response = post(signed_in, reverse("configuration_launch"), typed(spec))
+    assert response.status_code == 422
+    assert "no connection named “Gone”" in response.text
+    field = re.search(r'<select name="judge.judge.connection"[^>]*>', response.text)[0]
+    assert 'aria-invalid="true"' in field
+
+
 def test_the_panel_counts_merges_level_by_level(signed_in: Client) -> None:
     spec = sectioning_spec(
         split={"by": "line"}, prompts=[{"text": "{{ line.text }}"}], join={"method": "merge"}

@@ -115,6 +115,9 @@ OTHERS: dict[str, dict[str, Any]] = {
         prompts=[{"text": "{{ row.q }}"}],
         input={"dataset": "Rows", "gold": "a"},
     ),
+    "rows given at the launch": voting_spec(
+        each={"by": "row"}, prompts=[{"text": "{{ row.q }}"}], input={"gold": "a"}
+    ),
     "a list": sectioning_spec(join={"method": "union", "least_support": 2}),
     "a reader without a kind": sectioning_spec(
         join={"method": "numeric", "reader": {"pattern": "x"}}

@@ -125,6 +125,12 @@ def test_a_gold_column_that_is_not_there_names_those_that_are() -> None:
         items_from(configuration, given)
 
 
+def test_the_gold_column_of_rows_given_at_the_launch_may_be_named() -> None:
+    configuration = made(on_rows(input={"gold": "a"}))
+    given = Given(files=(InputFile("sums.csv", b"q,a\n1+1,2\n"),))
+    assert items_from(configuration, given)[0].gold == "2"
+
+
 def test_a_gold_column_needs_a_table() -> None:
     found = refused(sectioning(input={"text": "x", "gold": "a"}))
     assert "split.by to row" in found["input.gold"]
