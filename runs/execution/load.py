@@ -45,6 +45,7 @@ from runs.models import (
 from runs.models import (
     Outcome as OutcomeRow,
 )
+from runs.planning import again as changing
 from runs.planning import build
 from runs.planning import configuration as configurations
 
@@ -79,7 +80,7 @@ def load(claimed: Claim) -> Loaded:
         raise Fenced
     changes = again.settings_of(claimed)
     connections = {**run.connections, **changes.pop("connections", {})}
-    configuration = configurations.parse({**run.spec, **changes})
+    configuration = changing.changed(run.spec, changes)
     planned = [row.planned() for row in Join.objects.filter(run=run).order_by("number")]
     planner = RunPlanner(
         configuration, planned, _items(run), is_priced=_is_priced(run, configuration)

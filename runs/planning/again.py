@@ -22,8 +22,8 @@ def changed(spec: Mapping[str, Any], settings: Mapping[str, Any]) -> Configurati
     if spec.get("each") and settings.get("each"):
         each = {name: settings["each"][name] for name in OWN if name in settings["each"]}
         merged["each"] = {**spec["each"], **each}
-    votes, join = merged.get("votes"), merged["join"]
-    if isinstance(votes, Mapping) and _asks_for_all(join):
+    votes = merged.get("votes")
+    if "join" in settings and isinstance(votes, Mapping) and _asks_for_all(merged["join"]):
         merged["votes"] = {**votes, "stop": "all"}
     return configurations.parse(merged)
 

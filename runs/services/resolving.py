@@ -1,7 +1,7 @@
 """What a configuration names, found among its owner's stored things: templates, connections,
 prices, data sets. Every name that is not found is told beside its field."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -103,20 +103,20 @@ def _with_text(owner: User, prompt: Prompt, field: str) -> Prompt:
 
 
 def connections(
-    owner: User, configuration: Configuration
+    owner: User, configuration: Configuration, uses: Iterable[Caller] | None = None
 ) -> tuple[Connections, list[InvalidInput]]:
-    """The connections that the configuration uses. Its own provider is only checked: see
-    `store_provider`."""
+    """The connections that the configuration uses, or only those of `uses`. Its own provider is
+    only checked: see `store_provider`."""
     stored = {row.name: row for row in Connection.objects.filter(owner=owner)}
     errors: list[InvalidInput] = []
-    if configuration.provider is not None:
+    if configuration.provider is not None and uses is None:
         try:
             brought = _brought(owner, configuration, configuration.provider)
             stored[brought.name] = _stored_or(brought, stored)
         except InvalidInput as error:
             errors.append(error)
     rows, prices = {}, {}
-    for use in callers(configuration):
+    for use in callers(configuration) if uses is None else uses:
         row_found = stored.get(use.connection)
         if row_found is None:
             errors.append(_no_connection(use, stored))

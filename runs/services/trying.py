@@ -88,7 +88,7 @@ def try_join(*, owner: User, trial: Trial, answers: Sequence[str]) -> Tried:
     children = tuple(_child(trial, place, text) for place, text in enumerate(answers))
     result = registry.aggregate(trial.join, trial.policy, children, {})
     if isinstance(result, Ask):
-        return Tried(children, _wish(owner, trial, children, result))
+        return Tried(children, wish_of(owner, trial, children, result))
     return Tried(children, result)
 
 
@@ -107,7 +107,7 @@ def _child(trial: Trial, place: int, text: str) -> Child:
     )
 
 
-def _wish(owner: User, trial: Trial, children: Sequence[Child], ask: Ask) -> Wish:
+def wish_of(owner: User, trial: Trial, children: Sequence[Child], ask: Ask) -> Wish:
     """The calls of the first wave are known; those that may follow are taken to be like them."""
     connection, model, longest = _asked(trial)
     read = sum(tokens.estimate(call.prompt) for call in ask.calls)

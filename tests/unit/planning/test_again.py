@@ -57,3 +57,9 @@ def test_a_wrong_setting_is_told_beside_its_field() -> None:
 
 def test_the_join_it_had_is_what_it_has_without_settings() -> None:
     assert isinstance(again.changed(spec(), {}).join, Majority)
+
+
+def test_a_run_without_changes_keeps_its_rule_to_stop_early() -> None:
+    weighed = {"method": "majority", "weights": {"1": 2.0}}
+    before = spec(join=weighed, votes={"samples": 9, "stop": "decided"})
+    assert again.changed(before, {}).votes.stop == "decided"
