@@ -1,6 +1,7 @@
 // How deltas reach the page: a WebSocket, and polling where there is none. Knows no panels.
 //
-// States told: live, behind (reconnecting), polling, offline, ended.
+// States told: live, late (found by looking, not told), behind (reconnecting), polling, offline,
+// ended.
 
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 15000;
@@ -74,7 +75,7 @@ export class Connection {
       this.onMessage(message);
       return;
     }
-    this.tell("live");
+    if (message.type === "delta" || this.state !== "late") this.tell(message.late ? "late" : "live");
     const isBehind = this.onMessage(message);
     if (message.frame !== undefined) this.send({ type: "ack", frame: message.frame });
     if (isBehind) this.send({ type: "hello", seq: this.position() });

@@ -13,6 +13,7 @@ const FRAME_MS = 100;
 const STATUS_LINE_MS = 4000;
 const STATES = {
   live: ["", ""],
+  late: ["A few seconds behind", "No word of changes comes through: the server looks for them every few seconds"],
   behind: ["Reconnecting…", "Connection lost: what you see may be a little behind"],
   polling: ["Live, by asking again", "WebSockets are blocked: the page asks every second or two"],
   offline: ["Offline", "parweb cannot be reached: what you see has stopped moving"],
@@ -68,7 +69,8 @@ function setClock(run) {
   clock = { elapsed: run.elapsed_ms ?? 0, at: performance.now(), isRunning };
 }
 
-const isFollowing = () => connection.state === "live" || connection.state === "polling";
+const FOLLOWING = new Set(["live", "late", "polling"]);
+const isFollowing = () => FOLLOWING.has(connection.state);
 
 function now() {
   if (!clock.isRunning || (connection.state && !isFollowing())) return clock.elapsed;
