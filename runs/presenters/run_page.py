@@ -13,7 +13,7 @@ from runs.presenters.run_checks import Check, Contributions, checks, contributio
 from runs.presenters.run_head import elapsed_ms, sentence
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, order_of
-from runs.presenters.run_rows import READ_ROLES, Look, look, segments
+from runs.presenters.run_rows import READ_ROLES, Look, bare_label, look, segments
 from runs.presenters.run_state import Pill, run_pill
 from runs.presenters.run_time import CostSpent, TimeSpent, cost_spent, time_spent
 from runs.queries import runs as queries
@@ -201,7 +201,7 @@ def _row(run: Run, branch: BranchRow, now: float, end: float, order: Order | Non
 
 def row_label(branch: BranchRow, seen: Look) -> str:
     """What a vote said, else the branch's own label, else how it stands."""
-    reading, label = branch["reading"], branch["label"]
+    reading, label = branch["reading"], bare_label(branch)
     if branch["role"] == "vote":
         return reading or ("" if seen.word == "waiting" else seen.word)
     if reading:

@@ -186,6 +186,12 @@ def _look_pending(branch: Mapping[str, Any], now: float) -> Look:
     return Look("waiting", "wait", "waiting", "waiting")
 
 
+def bare_label(branch: Mapping[str, Any]) -> str:
+    """The label without its number, where the number stands beside it."""
+    label: str = branch["label"]
+    return label.removeprefix(f"{branch['index'] + 1} · ")
+
+
 def _failure(branch: Mapping[str, Any]) -> str:
     word = ERROR_WORDS.get(branch["error_kind"], "failed")
     return f"{word}, {branch['tries']} tries" if branch["tries"] > 1 else word

@@ -5,14 +5,15 @@ import { look, segments } from "./look.js";
 const MADE_OF = '<a class="branch">'
   + '<span class="lab"><svg class="ic" role="img"><use/></svg>'
   + '<span class="nr num"></span><span class="cut"></span></span>'
-  + '<span class="bar" aria-hidden="true"></span><span class="end num"></span></a>';
+  + '<span class="bar" aria-hidden="true"></span><span class="end num"></span></a>'
+  + '<button type="button" class="fold" hidden><svg class="ic" aria-hidden="true"><use href="#down"/></svg></button>';
 
 export class Line {
   constructor(urlOf) {
     this.urlOf = urlOf;
     this.element = document.createElement("li");
     this.element.innerHTML = MADE_OF;
-    this.link = this.element.firstChild;
+    [this.link, this.fold] = this.element.children;
     [this.lab, this.bar, this.end] = this.link.children;
     [this.icon, this.nr, this.label] = this.lab.children;
     this.shown = {};
@@ -38,6 +39,17 @@ export class Line {
     this.set("top", `${place * height}px`, (top) => { this.element.style.top = top; });
     this.set("place", place + 1, (n) => this.element.setAttribute("aria-posinset", n));
     this.set("of", of, (n) => this.element.setAttribute("aria-setsize", n));
+  }
+
+  // A merge's line folds what stands below it; null where nothing does.
+  drawFold(isFolded) {
+    this.set("fold", isFolded, () => {
+      this.fold.hidden = isFolded === null;
+      this.fold.setAttribute("aria-expanded", String(!isFolded));
+    });
+    if (isFolded === null) return;
+    this.set("folds", this.number, (number) => { this.fold.dataset.fold = number; });
+    this.set("parts", this.shown.label, (label) => this.fold.setAttribute("aria-label", `Parts of ${label}`));
   }
 
   draw(row, depth, { now, end, reads }) {
@@ -77,6 +89,13 @@ function mark([kind, a, b], end) {
 
 function labelOf(row, seen) {
   if (row.role === "vote") return row.reading || (seen.word === "waiting" ? "" : seen.word);
-  if (row.reading) return row.label ? `${row.label}: ${row.reading}` : row.reading;
-  return row.label || seen.word;
+  const label = bare(row);
+  if (row.reading) return label ? `${label}: ${row.reading}` : row.reading;
+  return label || seen.word;
+}
+
+// The number stands before the label already.
+function bare({ label, index }) {
+  const number = `${index + 1} · `;
+  return label.startsWith(number) ? label.slice(number.length) : label;
 }

@@ -19,7 +19,7 @@ export function ordered(rows, parts, children) {
   const levels = levelsAbove(children, parts);
   const paths = new Map(rows.map((row) => [row.number, pathOf(row, parts, levels)]));
   const numbers = rows.map((row) => row.number).sort((a, b) => compare(paths.get(a), paths.get(b)));
-  return { numbers, depths: new Map([...paths].map(([number, path]) => [number, path.length - 1])) };
+  return { numbers, paths, depths: new Map([...paths].map(([number, path]) => [number, path.length - 1])) };
 }
 
 function compare(a, b) {

@@ -1,6 +1,7 @@
 // The timeline: axis, curve and the lines of the branches in view. Only those are in the page.
 
 import { axisFor, curve, inFlightSamples } from "./axis.js";
+import { hiding, unfolded } from "./folding.js";
 import { Line } from "./line.js";
 import { ordered } from "./order.js";
 import { thousands } from "./text.js";
@@ -8,6 +9,7 @@ import { thousands } from "./text.js";
 const OVERSCAN = 8;
 const CURVE_EVERY_MS = 250;
 const MOST_UNWINDOWED = 40; // longer lists scroll in a box of their own
+const MOST_UNFOLDED = 30; // sections; of more, the lowest merges begin folded
 
 export class Timeline {
   constructor(section, { reads, parts, urlOf, onOpen }) {
@@ -20,6 +22,8 @@ export class Timeline {
     this.list = this.box.querySelector(".rows");
     this.filter = "all";
     this.lines = new Map(); // branch number → its line
+    this.folded = new Set(); // numbers of merges
+    this.met = new Set();
     this.picked = null;
     this.focused = null;
     this.drawnCurve = 0;
@@ -128,11 +132,33 @@ export class Timeline {
 
   // Sorted anew only when branches have come: merges that a join asked for.
   byLevel(shown) {
-    if (shown.length === this.order?.numbers.length) return this.order.numbers;
+    if (shown.length !== this.order?.numbers.length) this.sort(shown);
+    return this.order.shown;
+  }
+
+  sort(shown) {
     const rows = shown.map((number) => this.branches[number]);
-    this.order = rows.some((row) => row.role === "merge")
-      ? ordered(rows, this.parts, this.run.planned) : { numbers: shown, depths: new Map() };
-    return this.order.numbers;
+    const merges = rows.filter((row) => row.role === "merge");
+    this.order = merges.length
+      ? ordered(rows, this.parts, this.run.planned) : { numbers: shown, depths: new Map(), paths: new Map() };
+    for (const { number, level } of merges) {
+      const isNew = !this.met.has(number);
+      this.met.add(number);
+      if (isNew && level === 1 && this.run.planned > MOST_UNFOLDED) this.folded.add(number);
+    }
+    for (const { number, status } of rows) {
+      if (status !== "failed") continue;
+      for (const merge of hiding(number, this.order, this.folded)) this.folded.delete(merge);
+    }
+    this.order.shown = merges.length ? unfolded(this.order, this.folded) : shown;
+  }
+
+  fold(number, isFolded) {
+    if (isFolded) this.folded.add(number);
+    else this.folded.delete(number);
+    this.order.shown = unfolded(this.order, this.folded);
+    this.shown = this.order.shown;
+    this.redraw();
   }
 
   redraw() {
@@ -177,6 +203,7 @@ export class Timeline {
       const line = this.lines.get(number) ?? this.take(spare.pop(), number);
       line.stand(first + n, this.rowHeight, this.shown.length);
       line.draw(this.branches[number], this.depthOf(number), this.moment);
+      line.drawFold(this.foldOf(number));
       const next = before ? before.element.nextSibling : this.list.firstChild;
       if (line.element !== next) this.list.insertBefore(line.element, next);
       before = line;
@@ -195,6 +222,12 @@ export class Timeline {
     return this.filter === "all" ? this.order?.depths.get(number) : undefined;
   }
 
+  // Whether what stands below it is folded away; null for what folds nothing.
+  foldOf(number) {
+    const isGroup = this.filter === "all" && this.branches[number].role === "merge" && this.order?.paths.has(number);
+    return isGroup ? this.folded.has(number) : null;
+  }
+
   // The open branch is marked, and brought into view.
   pick(number) {
     this.lines.get(this.picked)?.pick(false);
@@ -204,6 +237,9 @@ export class Timeline {
   }
 
   show(number) {
+    if (this.filter === "all" && this.order) {
+      for (const merge of hiding(number, this.order, this.folded)) this.fold(merge, false);
+    }
     const place = this.shown?.indexOf(number) ?? -1;
     if (place < 0) return;
     const height = this.rowHeight;
@@ -216,6 +252,11 @@ export class Timeline {
   }
 
   onKey(event) {
+    const isOpened = { ArrowRight: true, ArrowLeft: false }[event.key];
+    if (isOpened !== undefined && this.focused !== null && this.foldOf(this.focused) === isOpened) {
+      this.fold(this.focused, !isOpened);
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -1e9, End: 1e9 }[event.key];
     if (!step || !this.shown.length) return;
     event.preventDefault();
@@ -227,6 +268,8 @@ export class Timeline {
   }
 
   onClick(event) {
+    const fold = event.target.closest("[data-fold]");
+    if (fold) this.fold(Number(fold.dataset.fold), fold.getAttribute("aria-expanded") === "true");
     const chip = event.target.closest("[data-filter]");
     if (!chip) return;
     event.preventDefault();
