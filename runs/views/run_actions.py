@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -67,7 +67,7 @@ def again(request: HttpRequest, run_id: int) -> HttpResponse:
             run=run, idempotency_key=request.POST.get("idempotency_key") or None
         )
     except (Conflict, InvalidConfiguration) as error:
-        return _plain(str(error), CONFLICT)
+        return _refused(request, run, error)
     return _go(request, reverse("run", args=[new.pk]))
 
 
@@ -77,7 +77,7 @@ def delete(request: HttpRequest, run_id: int) -> HttpResponse:
     try:
         services.delete(run=run)
     except Conflict as error:
-        return _plain(str(error), CONFLICT)
+        return _refused(request, run, error)
     return _go(request, reverse("runs"))
 
 
@@ -87,7 +87,7 @@ def _do(request: HttpRequest, run_id: int, act: Callable[..., None]) -> HttpResp
     try:
         act(run=run)
     except Conflict as error:
-        return _plain(str(error), CONFLICT)
+        return _refused(request, run, error)
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=204)
     return redirect("run", run.pk)
@@ -101,6 +101,14 @@ def _go(request: HttpRequest, url: str) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return redirect(url)
+
+
+def _refused(request: HttpRequest, run: Run, error: Exception) -> HttpResponse:
+    """409: a page that says why and leads back; for a script, the words alone."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return _plain(str(error), CONFLICT)
+    context = {"text": str(error), "run": run, "nav": "runs"}
+    return render(request, "409.html", context, status=CONFLICT)
 
 
 def _plain(message: str, status: int) -> HttpResponse:

@@ -174,7 +174,12 @@ def test_again_without_its_connection_says_why(signed_in: Client, user: User) ->
     connection.delete()
     answer = act(signed_in, "run_again", run)
     assert answer.status_code == 409
-    assert "no connection named" in answer.content.decode()
+    page = answer.content.decode()
+    assert "no connection named" in page
+    assert f'href="{reverse("run", args=[run.pk])}"' in page, "it leads back"
+    words = act(signed_in, "run_again", run, **HTMX)
+    assert words.status_code == 409
+    assert "<" not in words.content.decode()
 
 
 def test_an_open_run_must_be_cancelled_before_it_is_deleted(signed_in: Client, user: User) -> None:
