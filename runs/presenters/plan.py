@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runs.domain.joins import Gate, Merge
-from runs.planning import build, rendering, waves
+from runs.planning import build, independence, rendering, waves
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
 from runs.presenters.figures import money, plural, thousands, times
@@ -45,7 +45,7 @@ def plan_panel(ready: Prepared) -> Panel:
         tree=_tree(ready),
         facts=_facts(ready),
         warnings=ready.warnings,
-        is_independent=not ready.warnings,
+        is_independent=not independence.warnings(configuration, ready.items),
         independence=_independence(configuration),
         is_simulated=ready.connections.is_simulated,
         is_replayed=ready.connections.is_replayed,

@@ -129,6 +129,13 @@ def test_the_panel_lists_what_is_missing_and_nothing_is_written(
     assert not Configuration.objects.exists()
 
 
+def test_votes_may_run_side_by_side_whatever_else_is_warned_of(signed_in: Client) -> None:
+    changes = {"call.temperature": "0", "votes.samples": "5"}
+    panel = post(signed_in, reverse("configuration_plan"), typed(**changes)).text
+    assert 'href="#warn"' in panel
+    assert "side by side" in panel
+
+
 def test_an_unknown_connection_is_told_beside_its_field(signed_in: Client) -> None:
     data = typed(**{"call.connection": "Gone"})
     response = post(signed_in, reverse("configuration_launch"), data)
