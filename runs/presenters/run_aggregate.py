@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from runs.domain.results import OutcomeKind
 from runs.models import Outcome, Run
 from runs.presenters import figures
+from runs.presenters.run_rows import bare_label
 from runs.presenters.run_state import Pill, branch_pill, outcome_pill
 from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
@@ -55,7 +57,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """One panel; `kind` (votes, text, gate, none) says which fields are filled."""
+    """One panel; `kind` (votes, text, gate, none) says which fields are filled.
+
+    `is_told`: the verdict says why the run ended as it did.
+    """
 
     kind: str
     title: str
@@ -70,6 +75,7 @@ class Aggregate:
     guards: tuple[Guard, ...] = ()
     withheld: str = ""
     progress: tuple[tuple[str, int, int], ...] = field(default=())
+    is_told: bool = False
 
 
 def aggregate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> Aggregate:
@@ -99,7 +105,10 @@ def _votes(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> 
         pill=outcome_pill(outcome.kind) if outcome else None,
         votes=tuple(_vote(run, ranked, place) for place in range(min(len(ranked), 12))),
         more_votes=max(len(ranked) - 12, 0),
-        verdict=_decision(outcome, ranked) if outcome else _leading(run, ranked, children),
+        verdict=_decision(outcome, ranked, children)
+        if outcome
+        else _leading(run, ranked, children),
+        is_told=outcome is not None,
     )
 
 
@@ -135,13 +144,31 @@ def _leading(run: Run, ranked: Sequence[tuple[str, int]], children: Sequence[Bra
     )
 
 
-def _decision(outcome: Outcome, ranked: Sequence[tuple[str, int]]) -> Verdict:
+def _decision(
+    outcome: Outcome, ranked: Sequence[tuple[str, int]], children: Sequence[BranchRow]
+) -> Verdict:
     pill = outcome_pill(outcome.kind)
     value = outcome.value or ""
     if not value and outcome.kind == "tie" and ranked:
         level = [name for name, votes in ranked if votes == ranked[0][1]]
         value = " and ".join(level) if len(level) < 4 else f"{len(level)} answers are level"
-    return Verdict(TONES.get(pill.tone, "off"), pill.text, value, outcome.detail)
+    return Verdict(TONES.get(pill.tone, "off"), pill.text, value, _why(outcome, children))
+
+
+def _why(outcome: Outcome, children: Sequence[BranchRow]) -> str:
+    """The join's own words; where a failure ended the run, what failed apart from what ended
+    for it."""
+    failed = [child for child in children if child["status"] == "failed"]
+    cancelled = sum(child["status"] == "cancelled" for child in children)
+    if outcome.kind != OutcomeKind.FAILED or not failed or not cancelled:
+        return outcome.detail
+    others = f" and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+    ended = f"{figures.plural(cancelled, 'branch', 'branches')} {_was(cancelled)} cancelled for it"
+    return f"Branch {failed[0]['number'] + 1}{others} failed; {ended}."
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 # A text from sections
@@ -158,9 +185,10 @@ def _text(
     pieces = gaps if is_merge or not text else _pieces(run, outcome, children)
     words = f"{figures.plural(len(text.split()), 'word')}" if text else ""
     hint = " · ".join(
-        part for part in (words, figures.plural(len(gaps), "gap") if gaps else "") if part
+        part for part in (words, figures.plural(len(gaps), "gap") if gaps and text else "") if part
     )
-    verdict = None if text else Verdict(TONES.get(pill.tone, "off"), pill.text, "", outcome.detail)
+    tone, why = TONES.get(pill.tone, "off"), _why(outcome, children)
+    verdict = None if text else Verdict(tone, pill.text, "", why)
     return Aggregate(
         "text",
         title,
@@ -170,6 +198,7 @@ def _text(
         pieces=pieces,
         text=text,
         more_pieces=max(len(children) - MOST_PARTS, 0) if not is_merge else 0,
+        is_told=not text,
     )
 
 
@@ -197,7 +226,7 @@ def _gaps(outcome: Outcome, children: Sequence[BranchRow]) -> tuple[Piece, ...]:
 
 
 def _gap(branch: BranchRow | None, child: int, kind: str, reason: str) -> Piece:
-    label = branch["label"] if branch else ""
+    label = bare_label(branch) if branch else ""
     number = branch["number"] if branch else None
     return Piece(number, child + 1, label or f"part {child + 1}", "", reason or kind)
 
@@ -209,7 +238,7 @@ def _pieces(run: Run, outcome: Outcome, children: Sequence[BranchRow]) -> tuple[
     return tuple(
         gaps.get(child["index"] + 1)
         or Piece(
-            child["number"], child["index"] + 1, child["label"], texts.get(child["number"], "")
+            child["number"], child["index"] + 1, bare_label(child), texts.get(child["number"], "")
         )
         for child in shown
     )
@@ -248,6 +277,7 @@ def _gate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> A
         verdict=Verdict(tone, "The answer was", pill.text.lower(), outcome.detail),
         text=outcome.value or text if is_released else "",
         withheld="" if is_released else text,
+        is_told=True,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from runs.models import Join, Outcome, Run
 from runs.presenters import figures
 from runs.presenters.run_rows import READ_ROLES
+from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
 
 MOST_NAMED = 5
@@ -110,7 +111,9 @@ def checks(
     found += _unreadable(run, children)
     found += _failed(run, children)
     found += _missing(outcome, children)
-    found += _cut(children)
+    found += _cut(children, "answer")
+    if outcome is not None and run.method == "merge":
+        found += _cut(queries.asked_calls(run), "merge")
     found += _tie(run, outcome)
     found += _told_of_gaps(run, outcome)
     found += [Check("warn", warning) for warning in run.warnings]
@@ -194,11 +197,11 @@ def _missing(outcome: Outcome | None, children: Sequence[BranchRow]) -> list[Che
     return found
 
 
-def _cut(children: Sequence[BranchRow]) -> list[Check]:
-    cut = [child for child in children if child["cut"]]
+def _cut(branches: Sequence[BranchRow], what: str) -> list[Check]:
+    cut = [branch for branch in branches if branch["cut"]]
     verb = "was" if len(cut) == 1 else "were"
-    answers = figures.plural(len(cut), "answer")
-    return _named("warn", f"{answers} ended at the output limit and {verb} accepted cut:", cut)
+    told = figures.plural(len(cut), what)
+    return _named("warn", f"{told} ended at the output limit and {verb} accepted cut:", cut)
 
 
 def _tie(run: Run, outcome: Outcome | None) -> list[Check]:
@@ -216,7 +219,7 @@ def _tie(run: Run, outcome: Outcome | None) -> list[Check]:
 
 
 def _told_of_gaps(run: Run, outcome: Outcome | None) -> list[Check]:
-    if outcome is None or run.method not in ("merge", "concatenate"):
+    if outcome is None or not outcome.value or run.method not in ("merge", "concatenate"):
         return []
     gaps = sum(kind in ("failed", "missing") for _, kind, *_ in _entries(outcome))
     if not gaps:

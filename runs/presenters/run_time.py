@@ -25,7 +25,7 @@ LABELS = {
     "backoff": ("w", "next try", "For {share} of the time it only waited to try again."),
     "tail": ("tail", "tail", "For {share} of the time only a few late branches were running."),
     "join": ("j", "join", "Joining took {share} of the time."),
-    "held": ("c", "held by a person", "A person held it for {share} of the time."),
+    "held": ("c", "held", "It was held for {share} of the time."),
     "down": ("x", "parweb was down", "parweb was not running for {share} of the time."),
 }
 NOTEWORTHY = 0.25

@@ -131,6 +131,34 @@ def test_joined_sections_show_their_gaps_and_escape_what_models_say(
     assert "<script>alert" not in html
 
 
+def test_what_failed_is_told_apart_from_what_was_cancelled_for_it(
+    signed_in: Client, user: User
+) -> None:
+    run = sections(user)
+    run.branches.filter(number=0).update(status="cancelled")
+    Outcome.objects.filter(run=run).update(kind="failed", value="")
+    Run.objects.filter(pk=run.pk).update(status="failed", outcome="failed")
+    html = body(signed_in, f"/runs/{run.pk}/")
+    assert "Branch 3 failed; 1 branch was cancelled for it." in html
+    assert "The text marks" not in html, "there is no text"
+
+
+def test_merges_that_were_cut_are_told(signed_in: Client, user: User) -> None:
+    run = sections(user, "merge")
+    make_branch(run, 3, "Most of", status="succeeded", role="merge", level=1, is_cut=True)
+    html = body(signed_in, f"/runs/{run.pk}/")
+    assert "1 merge ended at the output limit and was accepted cut:" in html
+
+
+def test_parts_past_the_first_dozen_are_folded(signed_in: Client, user: User) -> None:
+    run = sections(user)
+    for number in range(3, 15):
+        make_branch(run, number, status="succeeded", role="section", label=f"Line {number}")
+    Outcome.objects.filter(run=run).update(kind="joined", contributions=[])
+    Run.objects.filter(pk=run.pk).update(branches_planned=15)
+    assert "Show 3 more parts" in body(signed_in, f"/runs/{run.pk}/")
+
+
 def test_contributions_that_do_not_add_up_are_told(signed_in: Client, ended_vote: Run) -> None:
     Join.objects.filter(run=ended_vote).update(children=4)
     assert "The contributions do not add up" in body(signed_in, f"/runs/{ended_vote.pk}/")
