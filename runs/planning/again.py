@@ -12,20 +12,25 @@ from runs.planning.configuration import Configuration
 OWN = ("join", "on_failure")
 
 
-def changed(spec: Mapping[str, Any], settings: Mapping[str, Any]) -> Configuration:
-    """The frozen `spec` of a run under a pass's `settings`. Raises `InvalidConfiguration`.
+def merged(spec: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The frozen `spec` of a run with what a pass's `settings` change of it.
 
     No further vote is ever asked for, so that a rule which the new join does not know, to stop
     asking early, falls away.
     """
-    merged = {**spec, **{name: settings[name] for name in OWN if name in settings}}
+    found = {**spec, **{name: settings[name] for name in OWN if name in settings}}
     if spec.get("each") and settings.get("each"):
         each = {name: settings["each"][name] for name in OWN if name in settings["each"]}
-        merged["each"] = {**spec["each"], **each}
-    votes = merged.get("votes")
-    if "join" in settings and isinstance(votes, Mapping) and _asks_for_all(merged["join"]):
-        merged["votes"] = {**votes, "stop": "all"}
-    return configurations.parse(merged)
+        found["each"] = {**spec["each"], **each}
+    votes = found.get("votes")
+    if "join" in settings and isinstance(votes, Mapping) and _asks_for_all(found["join"]):
+        found["votes"] = {**votes, "stop": "all"}
+    return found
+
+
+def changed(spec: Mapping[str, Any], settings: Mapping[str, Any]) -> Configuration:
+    """The same as a configuration. Raises `InvalidConfiguration`."""
+    return configurations.parse(merged(spec, settings))
 
 
 def settings_of(configuration: Configuration) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def detail(run: Run, branch: Branch) -> BranchDetail:
 def _kicker(run: Run, branch: Branch) -> str:
     role = ROLES.get(branch.role, branch.role)
     if branch.role not in CHILD_ROLES:
-        return f"Branch {branch.number + 1} · {role}, level {branch.level}"
+        again = f" · pass {branch.pass_n}" if branch.pass_n > 1 else ""
+        return f"Branch {branch.number + 1} · {role}, level {branch.level}{again}"
     join = queries.join(run, branch.join_number)
     of = f" of {join.children}" if join else ""
     return f"Branch {branch.number + 1} · {role} {branch.index + 1}{of}"

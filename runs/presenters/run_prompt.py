@@ -12,6 +12,7 @@ from runs.domain.policies import FailurePolicy
 from runs.domain.results import Ask, CallKey, Child, ChildState
 from runs.models import Branch, Join, Run
 from runs.planning import build, configuration, rendering
+from runs.queries import passes
 from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
 
@@ -59,9 +60,10 @@ def _name(run: Run, text: str) -> str:
 
 def _joins_own(run: Run, join: Join, branch: Branch) -> Prompt | None:
     """Ask the join again with only the calls of lower levels known: it wants this one then."""
-    settings = configuration.parse(run.spec)
+    settings = configuration.parse(passes.spec_in(run, branch.pass_n))
     children = queries.children(run, join.number, most=join.children)
-    calls = [call for call in queries.asked_calls(run) if call["join"] == join.number]
+    asked = queries.asked_calls(run, branch.pass_n)
+    calls = [call for call in asked if call["join"] == join.number]
     lower = [call for call in calls if call["level"] < branch.level]
     texts = queries.answers(run, (one["number"] for one in [*children, *lower]))
     so_far = {

@@ -10,8 +10,9 @@ ENTRY = ("child", "kind", "reason", "value")
 
 def report(run: Run) -> dict[str, Any]:
     """What `manage.py launch --json` prints; `contributions` holds one entry for every child of
-    every join of the run's last pass, `pieces` what each join below the root gave."""
-    latest = {outcome.join_id: outcome for outcome in queries.outcomes(run)}
+    every join in the pass that counts, `pieces` what each join below the root gave."""
+    counted = queries.outcomes(run).filter(pass_n=run.chosen_pass)
+    latest = {outcome.join_id: outcome for outcome in counted}
     root = queries.outcome(run)
     return {
         "run": run.pk,

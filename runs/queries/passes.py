@@ -8,6 +8,7 @@ from django.db.models import Count, Q, Sum
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.states import BranchStatus
 from runs.models import Answer, Attempt, Branch, Outcome, Pass, Run, row_id
+from runs.planning import again
 
 FIRST = 1
 
@@ -26,22 +27,18 @@ def open_pass(run: Run) -> Pass | None:
     return rows.order_by("n").first()
 
 
-def with_settings(spec: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A frozen configuration with what a pass changes of it."""
-    changes = {name: settings[name] for name in ("join", "on_failure") if name in settings}
-    if spec.get("each") and settings.get("each"):
-        changes["each"] = {**spec["each"], **settings["each"]}
-    return {**spec, **changes}
+def spec_in(run: Run, n: int) -> dict[str, Any]:
+    """The run's frozen configuration under the settings of pass `n`."""
+    frozen = Run.objects.values_list("spec", flat=True).get(pk=run.pk)
+    found = pass_at(run, n) if n != FIRST else None
+    return again.merged(frozen, found.settings if found else {})
 
 
 def as_counted(run: Run) -> Run:
     """The run with the settings of the pass that counts in place of its own: for showing only,
     never to be saved."""
-    if run.chosen_pass == FIRST:
-        return run
-    chosen = pass_at(run, run.chosen_pass)
-    if chosen is not None:
-        run.spec = with_settings(run.spec, chosen.settings)
+    if run.chosen_pass != FIRST:
+        run.spec = spec_in(run, run.chosen_pass)
         run.method = run.spec["join"]["method"]
     return run
 

@@ -75,7 +75,8 @@ def _as_rows(rows: QuerySet[Branch]) -> list[BranchRow]:
 def spans(run: Run, most: int = 100_000) -> list[BranchRow]:
     """Only what the curve of calls in flight needs, of all branches."""
     names = ("status", "sent", "ended", "trail")
-    columns = Branch.objects.filter(run=run).values_list("status", "sent_ms", "ended_ms", "trail")
+    first = Branch.objects.filter(run=run, pass_n=1)  # later passes are no part of the run's time
+    columns = first.values_list("status", "sent_ms", "ended_ms", "trail")
     return [dict(zip(names, row, strict=True)) for row in columns[:most]]
 
 
@@ -111,9 +112,9 @@ def root_join(run: Run) -> Join | None:
 
 
 def outcome(run: Run, join: int = 0) -> Outcome | None:
-    """The latest outcome of a join."""
-    found = Outcome.objects.filter(run=run, join_id=row_id(run.pk, join))
-    return found.order_by("-pass_n").first()
+    """What a join gave in the pass that counts."""
+    found = Outcome.objects.filter(join_id=row_id(run.pk, join), pass_n=run.chosen_pass)
+    return found.first()
 
 
 def outcomes(run: Run) -> QuerySet[Outcome]:
@@ -126,9 +127,10 @@ def children(run: Run, join: int = 0, most: int = 2000) -> list[BranchRow]:
     return _as_rows(rows.order_by("index")[:most])
 
 
-def asked_calls(run: Run, most: int = 2000) -> list[BranchRow]:
-    """The calls that joins asked for, level by level."""
-    rows = Branch.objects.filter(run=run).exclude(role__in=CHILD_ROLES)
+def asked_calls(run: Run, pass_n: int | None = None, most: int = 2000) -> list[BranchRow]:
+    """The calls that joins asked for, level by level, in a pass: else in that which counts."""
+    rows = Branch.objects.filter(run=run, pass_n=pass_n or run.chosen_pass)
+    rows = rows.exclude(role__in=CHILD_ROLES)
     return _as_rows(rows.order_by("join_number", "level", "index")[:most])
 
 

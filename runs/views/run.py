@@ -10,12 +10,13 @@ from runs.models import Run
 from runs.presenters import run_export, run_page
 from runs.presenters.run_branch import detail
 from runs.queries import nested as nested_queries
+from runs.queries import passes
 from runs.queries import runs as queries
 from runs.views import nested
 
 
 def _run(request: HttpRequest, run_id: int) -> Run:
-    return get_object_or_404(queries.owned(request.user), pk=run_id)
+    return passes.as_counted(get_object_or_404(queries.owned(request.user), pk=run_id))
 
 
 def _timeline(request: HttpRequest, run: Run) -> run_page.Timeline:

@@ -72,7 +72,9 @@ export class Timeline {
     this.now = now;
     this.run = run;
     this.isOpen = run.ended_ms === null;
-    const lastEnd = this.isOpen ? 0 : branches.reduce((most, row) => Math.max(most, row?.ended ?? 0), 0);
+    // Calls of later passes are sent after the run's end: its time is its own.
+    const ownEnd = (row) => (!row || row.sent > now ? 0 : row.ended ?? 0);
+    const lastEnd = this.isOpen ? 0 : branches.reduce((most, row) => Math.max(most, ownEnd(row)), 0);
     this.axis = axisFor(this.isOpen ? now : Math.max(lastEnd, now), this.isOpen);
     this.moment = { now, end: this.axis.end, reads: this.reads };
     this.drawAxis();
