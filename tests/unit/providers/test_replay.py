@@ -70,6 +70,14 @@ async def test_the_whole_text_comes_before_the_answer_and_items_one_a_line(recor
     assert (await ask(client, "cats", 3)).text == "a | X\nb | Y"
 
 
+async def test_a_recorded_list_without_items_is_an_answer_that_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "lists.jsonl"
+    path.write_text(json.dumps({"question_id": 1, "samples": [{"items": []}, {"text": ""}]}))
+    assert (await ask(client_of(path), "1", 0)).text == "[]"
+    with pytest.raises(NothingRecorded):
+        await ask(client_of(path), "1", 1)
+
+
 async def test_a_sample_without_an_answer_fails_for_good(recording: Path) -> None:
     with pytest.raises(NothingRecorded, match="No answer was recorded") as caught:
         await ask(client_of(recording), "cats", 1)
