@@ -33,3 +33,13 @@ def test_make_cluster_starts_all_processes_and_ends_them(tmp_path: Path) -> None
     assert code == 0, "\n".join(cluster.lines)
     assert not [child for child in children if child.is_running()]
     assert "Traceback" not in "\n".join(cluster.lines)
+
+
+def test_a_command_ends_without_an_open_pool(database_url: str, tmp_path: Path) -> None:
+    command = start_child(
+        ["manage.py", "migrate", "-v0"],
+        parweb_environment(tmp_path / "data", DATABASE_URL=database_url),
+    )
+    output, _ = command.process.communicate(timeout=PATIENCE_S)
+    assert command.process.returncode == 0, output
+    assert "psycopg.pool" not in output, "it waited for the pool's threads"
