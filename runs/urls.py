@@ -24,6 +24,7 @@ urlpatterns = [
     path("runs/", runs.runs, name="runs"),
     path("runs/<int:run_id>/", run.page, name="run"),
     path("runs/<int:run_id>/rows/<int:position>/", nested.row, name="run_row"),
+    path("runs/<int:run_id>/curve", nested.curve, name="run_curve"),
     path("runs/<int:run_id>/panel", run.panel, name="run_panel"),
     path("runs/<int:run_id>/branches/<int:number>/", run.branch, name="run_branch"),
     path("runs/<int:run_id>/export.<str:kind>", run.export, name="run_export"),

@@ -47,6 +47,7 @@ class Detail:
     answer: str
     gold: str
     detail: str
+    has_confidence: bool
     facts: tuple[tuple[str, str], ...]
     tally: tuple[Tally, ...]
     more_answers: int
@@ -78,6 +79,7 @@ def row_detail(run: Run, join: Join, count: int) -> Detail:
         answer=outcome.value or "" if outcome else "",
         gold=_gold(join, item),
         detail=outcome.detail if outcome else "",
+        has_confidence=join.quality.get("confidence") is not None,
         facts=_facts(join, children),
         tally=tuple(_line(place, ranked, join.children) for place in range(len(ranked)))[
             :MOST_ANSWERS
@@ -136,7 +138,7 @@ def _facts(join: Join, children: list[BranchRow]) -> tuple[tuple[str, str], ...]
         ("Agreement", figures.percent(quality.get("agreement"))),
         ("Rounds", figures.thousands(quality.get("rounds"))),
         ("Spared", figures.thousands(quality.get("spared"))),
-        ("Would win the full vote", figures.percent(quality.get("confidence"), 1)),
+        ("Leader wins the full vote", figures.percent(quality.get("confidence"), 1)),
         ("Output tokens", figures.thousands(tokens)),
         ("Cost", figures.money(sum(costs)) if costs else figures.NOTHING),
     ]

@@ -49,6 +49,8 @@ def sentence(run: Run) -> str:
 
 def _work(run: Run, spec: Mapping[str, Any]) -> str:
     join, count = spec["join"], run.branches_planned
+    if spec.get("each"):
+        return _each(run, spec)
     if run.pattern == "voting":
         tie = ", the first seen wins a tie" if join.get("ties") == "first_seen" else ""
         return f"Voting · {figures.plural(count, 'vote')}, majority{tie}"
@@ -59,6 +61,25 @@ def _work(run: Run, spec: Mapping[str, Any]) -> str:
         )
     one, many = SPLITS.get(spec.get("split", {}).get("by", ""), ("section", "sections"))
     return f"Sections · {figures.plural(count, one, many)}, {_joining(join)}"
+
+
+STOPS = {
+    "confident": "stops when 95% sure to win the full vote",
+    "strict": "stops when 99% sure to win the full vote",
+    "decided": "stops once nothing can change it",
+}
+
+
+def _each(run: Run, spec: Mapping[str, Any]) -> str:
+    """A vote on every piece of the input."""
+    votes = spec.get("votes") or {}
+    samples, stop = votes.get("samples", 1), votes.get("stop", "all")
+    rows = run.branches_planned // max(samples, 1)
+    one, many = SPLITS.get(spec["each"].get("by", "row"), ("row", "rows"))
+    upto = "up to " if stop in STOPS else ""
+    method = str(spec["join"]["method"]).replace("_", " ")
+    told = f"Voting on {figures.plural(rows, one, many)} · {upto}{figures.plural(samples, 'vote')}"
+    return f"{told} each, {method}" + (f" · {STOPS[stop]}" if stop in STOPS else "")
 
 
 def _need(join: Mapping[str, Any]) -> str:

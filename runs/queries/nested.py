@@ -1,17 +1,20 @@
 """Reads of a nested run: its rows, each a join of its own, and what became of their votes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from django.db.models import Count, Q, Sum, TextField
+from django.db.models import Count, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast, Substr
 
-from runs.domain.plan import CHILD_ROLES
+from runs.domain.plan import CHILD_ROLES, Role
 from runs.domain.states import BranchStatus
 from runs.models import Branch, Item, Join, Run
 
 LONGEST_VALUE = 300  # characters of an answer in the table
+VoteRow = tuple[str, float | None, int | None]  # what it read, its cost in US dollars, tokens
 ENDED = (BranchStatus.SUCCEEDED, BranchStatus.FAILED, BranchStatus.CANCELLED, BranchStatus.SPARED)
 
 
@@ -95,3 +98,21 @@ def items_that_say(run: Run, words: str) -> set[int]:
     rows = Item.objects.filter(run=run).annotate(said=Cast("fields", TextField()))
     wanted = Q(said__icontains=words) | Q(label__icontains=words) | Q(gold__icontains=words)
     return set(rows.filter(wanted).values_list("number", flat=True))
+
+
+def votes_of_ended(run: Run) -> Iterator[tuple[str | None, list[VoteRow]]]:
+    """Of each ended row its gold answer and its votes, in the order of their index."""
+    ended = Join.objects.filter(run=run, parent_number=0).exclude(outcome="")
+    golds = {number: quality.get("gold") for number, quality in _qualities(ended)}
+    rows = (
+        Branch.objects.filter(run=run, role=Role.VOTE)
+        .order_by("join_number", "index")
+        .values_list("join_number", "reading", "cost_usd", "output_tokens")
+    )
+    for number, votes in groupby(rows.iterator(chunk_size=5_000), key=itemgetter(0)):
+        if number in golds:
+            yield golds[number], [(reading, cost, tokens) for _, reading, cost, tokens in votes]
+
+
+def _qualities(rows: QuerySet[Join]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    yield from rows.values_list("number", "quality").iterator()

@@ -22,6 +22,12 @@ register.filter("thousands", figures.thousands)
 
 
 @register.filter
+def tenth(share: float | None) -> str:
+    """A share as a percentage with one place."""
+    return figures.percent(share, 1)
+
+
+@register.filter
 def waited(branch: Mapping[str, Any]) -> float | None:
     """Milliseconds from being ready to the last request."""
     return _between(branch["ready"], branch["sent"])

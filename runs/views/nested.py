@@ -13,8 +13,10 @@ from runs.presenters import run_page
 from runs.presenters.nested_checks import nested_checks
 from runs.presenters.nested_kpis import nested_strip
 from runs.presenters.nested_row import row_detail
+from runs.presenters.run_curve import vote_curve_of
 from runs.presenters.run_time import cost_spent, time_spent
 from runs.queries import nested as queries
+from runs.queries import passes
 from runs.queries import runs as run_queries
 
 
@@ -35,7 +37,7 @@ def page(request: HttpRequest, run: Run, timeline: run_page.Timeline | None) -> 
 @require_GET
 def row(request: HttpRequest, run_id: int, position: int) -> HttpResponse:
     """The drawer for htmx, a page of its own without."""
-    run = get_object_or_404(run_queries.owned(request.user), pk=run_id)
+    run = passes.as_counted(get_object_or_404(run_queries.owned(request.user), pk=run_id))
     join = queries.row_at(run, position) if queries.is_nested(run) else None
     root = run_queries.root_join(run)
     if join is None or root is None:
@@ -43,6 +45,17 @@ def row(request: HttpRequest, run_id: int, position: int) -> HttpResponse:
     is_part = bool(request.headers.get("HX-Request"))
     context = {"run": run, "row": row_detail(run, join, root.children), "nav": "runs"}
     return render(request, "runs/_nested_row.html" if is_part else "runs/nested_row.html", context)
+
+
+@require_GET
+def curve(request: HttpRequest, run_id: int) -> HttpResponse:
+    """What more votes bring, reckoned when it is asked for: it looks at every vote."""
+    run = get_object_or_404(run_queries.owned(request.user), pk=run_id)
+    if not queries.is_nested(run):
+        raise Http404
+    is_part = bool(request.headers.get("HX-Request"))
+    context = {"run": run, "curve": vote_curve_of(run), "nav": "runs"}
+    return render(request, "runs/_curve.html" if is_part else "runs/curve.html", context)
 
 
 def _part(request: HttpRequest, run: Run) -> HttpResponse:

@@ -6,6 +6,7 @@ const frame = document.querySelector(".app");
 const narrow = matchMedia("(max-width: 1100px)");
 let shown = null; // the address in the drawer
 let opener = null;
+let isEnded = !document.querySelector("#nested-rows[data-open]");
 
 async function open(url, hash, { focus = false } = {}) {
   shown = url;
@@ -59,6 +60,8 @@ document.addEventListener("keydown", (event) => {
 document.body.addEventListener("htmx:afterSwap", () => {
   mark();
   if (document.querySelector("#nested-rows[data-open]") || !document.getElementById("nested-rows")) return;
+  if (!isEnded) globalThis.htmx?.trigger("#curve", "refresh");
+  isEnded = true;
   for (const button of document.querySelectorAll("[data-while-open]")) button.hidden = true;
   for (const button of document.querySelectorAll("[data-when-ended]")) button.hidden = false;
 });
@@ -68,8 +71,12 @@ setInterval(() => {
 }, REFRESH_MS);
 
 // Deep links say the number that people see, from 1.
-const found = /^#(row|branch)-(\d+)$/.exec(location.hash);
-if (found) {
+function follow() {
+  const found = /^#(row|branch)-(\d+)$/.exec(location.hash);
+  if (!found) return;
   const folder = found[1] === "row" ? "rows" : "branches";
   open(`${location.pathname}${folder}/${Number(found[2]) - 1}/`, location.hash);
 }
+
+addEventListener("hashchange", follow);
+follow();
