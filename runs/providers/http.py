@@ -6,9 +6,8 @@ connects. Gives replies as bounded pieces and transport trouble as `CallError`s.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from functools import cache, lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -16,6 +15,7 @@ from weakref import WeakKeyDictionary
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from runs.domain.errors import (
     BadReply,
@@ -31,37 +31,67 @@ from runs.providers.addresses import ForbiddenAddress, Reach, guarded_socket
 # while it is being closed costs a retry, a new connection costs less.
 KEEP_ALIVE_S = 4.5
 
+TRANSPORT_ERRORS = (
+    httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError
+)  # fmt: skip
 DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 
-class Client(httpx.AsyncClient):
-    """Also opens a request straight on its transport: what httpx adds around it (cookies,
-    redirects, authentication, hooks) is nothing a provider call wants, and half of its cost."""
+class Body(httpx.AsyncByteStream):
+    """A reply's body as it arrives, in pieces of any size."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._answer.content.iter_any()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its end has arrived, so that its socket can serve the next call."""
+        return self._answer.content.at_eof()
+
+    async def aclose(self) -> None:
+        self._answer.release()
+
+
+class Client(httpx.AsyncClient):
+    """Also opens a request straight on the session below: what httpx does around a request
+    (cookies, redirects, authentication, hooks, its own copy of headers and errors) is nothing a
+    provider call wants, and a third of what the call costs."""
+
+    def __init__(self, session: aiohttp.ClientSession, tls: ssl.SSLContext) -> None:
         super().__init__(
-            transport=transport, trust_env=False, follow_redirects=False, headers=DEFAULT_HEADERS
+            transport=AiohttpTransport(client=session, verify=tls, trust_env=False),
+            trust_env=False,
+            follow_redirects=False,
+            headers=DEFAULT_HEADERS,
         )
-        self._direct = transport
+        self._session = session
 
     async def open(
         self,
         method: str,
-        url: httpx.URL,
+        url: URL,
         headers: Mapping[str, str],
         content: bytes | None,
         limits: CallLimits,
     ) -> httpx.Response:
         """The reply's head, its body unread; whoever asks must close it."""
-        timeout = {"connect": limits.connect_s, "read": limits.idle_s, "pool": None, "write": None}
-        request = httpx.Request(
+        answer = await self._session.request(
             method,
             url,
             headers={**DEFAULT_HEADERS, **headers},
-            content=content,
-            extensions={"timeout": timeout},
+            data=content,
+            allow_redirects=False,
+            timeout=_timeout(limits.connect_s, limits.idle_s),
         )
-        return await self._direct.handle_async_request(request)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer))
+
+
+@lru_cache(maxsize=64)
+def _timeout(connect_s: float, idle_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=idle_s)
 
 
 Clients = dict[tuple[Reach, bool], Client]
@@ -99,9 +129,10 @@ def build(reach: Reach, *, reuse: bool = True) -> Client:
             socket_factory=guarded_socket(reach),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
         trust_env=False,
     )
-    client = Client(AiohttpTransport(client=session, verify=tls, trust_env=False))
+    client = Client(session, tls)
     # Connections of different people share this client: nothing may be remembered between them.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client
@@ -135,8 +166,7 @@ def _body(response: httpx.Response) -> AsyncIterable[bytes]:
 
 def is_read(response: httpx.Response) -> bool:
     """Whether the body's end has arrived already, so that its socket can serve the next call."""
-    answer = getattr(response.stream, "_aiohttp_response", None)
-    return isinstance(answer, aiohttp.ClientResponse) and answer.content.at_eof()
+    return isinstance(response.stream, Body) and response.stream.is_read
 
 
 async def whole(response: httpx.Response, most_bytes: int) -> bytes:
@@ -155,15 +185,22 @@ async def opening(response: httpx.Response, most_bytes: int) -> bytes:
     return b"".join(parts)[:most_bytes]
 
 
-@contextmanager
-def as_call_errors(limits: CallLimits, *, in_body: bool = False) -> Iterator[None]:
+class as_call_errors:  # noqa: N801  reads as the verb it is: with as_call_errors(limits)
     """Turn the transport's exceptions into typed ones. `in_body`: the reply had begun."""
-    try:
-        yield
-    except CallError:
-        raise
-    except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as error:
-        raise _classified(error, limits, in_body) from error
+
+    __slots__ = ("_in_body", "_limits")
+
+    def __init__(self, limits: CallLimits, *, in_body: bool = False) -> None:
+        self._limits = limits
+        self._in_body = in_body
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, TRANSPORT_ERRORS) and not isinstance(error, CallError):
+            raise _classified(error, self._limits, self._in_body) from error
 
 
 def _classified(error: Exception, limits: CallLimits, in_body: bool) -> CallError:

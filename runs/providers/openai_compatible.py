@@ -6,12 +6,13 @@ The whole call lies under one deadline; a completion needs the provider's own en
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from functools import cached_property
 from types import MappingProxyType
 
 import httpx
+from yarl import URL
 
 from runs.domain.errors import (
     BadReply,
@@ -48,7 +49,7 @@ class OpenAICompatible:
         self._base_url = base_url.strip()
         self._key = api_key.strip()
         self._reach = reach
-        self._urls: dict[str, httpx.URL] = {}
+        self._urls: dict[str, URL] = {}
         self._reuse = self._base_url.startswith("https:") if reuse is None else reuse
 
     async def complete(self, request: ModelRequest, on_piece: OnPiece) -> Completion:
@@ -85,49 +86,43 @@ class OpenAICompatible:
     async def _converse(self, request: ModelRequest, reply: Reply, on_piece: OnPiece) -> None:
         body = body_of(request.prompt, request.call, limit_name=limit_name(self._base_url))
         headers = {"Idempotency-Key": request.uuid, "Content-Type": "application/json"}
-        async with self._open(
-            "POST",
-            "/chat/completions",
-            request.limits,
-            content=fast_json.dumps(body),
-            headers=headers,
-        ) as response:
+        content, limits = fast_json.dumps(body), request.limits
+        response = await self._open("POST", "/chat/completions", limits, headers, content)
+        try:
             if response.status_code != 200:
-                raise await self._refused(response, request.limits, request.call.model)
-            with http.as_call_errors(request.limits, in_body=True):
+                raise await self._refused(response, limits, request.call.model)
+            with http.as_call_errors(limits, in_body=True):
                 if "application/json" in response.headers.get("content-type", ""):
-                    document = await http.whole(response, request.limits.max_bytes)
+                    document = await http.whole(response, limits.max_bytes)
                     tell(on_piece, reply.take_whole(document))
                 else:
-                    await self._read_stream(response, reply, on_piece, request.limits.max_bytes)
+                    await self._read_stream(response, reply, on_piece, limits.max_bytes)
+        finally:
+            await response.aclose()
 
     async def _listing(self) -> list[str]:
-        async with self._open("GET", "/models", LISTING) as response:
+        response = await self._open("GET", "/models", LISTING)
+        try:
             if response.status_code != 200:
                 raise await self._refused(response, LISTING)
             with http.as_call_errors(LISTING, in_body=True):
                 return names_in(await http.whole(response, LISTING.max_bytes))
+        finally:
+            await response.aclose()
 
-    @asynccontextmanager
     async def _open(
         self,
         method: str,
         path: str,
         limits: CallLimits,
-        *,
         headers: Mapping[str, str] = MappingProxyType({}),
         content: bytes | None = None,
-    ) -> AsyncIterator[httpx.Response]:
-        """The reply's head, its body unread. Closed in every case, also when cancelled."""
+    ) -> httpx.Response:
+        """The reply's head, its body unread; whoever asks must close it, also when cancelled."""
         client = http.shared(self._reach, reuse=self._reuse)
         with http.as_call_errors(limits):
             sent = {**self._authorization(), **headers}
-            response = await client.open(method, self._url(path), sent, content, limits)
-        try:
-            yield response
-        finally:
-            with suppress(httpx.HTTPError):
-                await response.aclose()
+            return await client.open(method, self._url(path), sent, content, limits)
 
     @cached_property
     def _base(self) -> httpx.URL:
@@ -142,10 +137,11 @@ class OpenAICompatible:
             )
         return url.copy_with(path=url.path.rstrip("/").removesuffix("/chat/completions"))
 
-    def _url(self, path: str) -> httpx.URL:
+    def _url(self, path: str) -> URL:
         """Kept: parsing it anew costs as much as reading a short reply."""
         if path not in self._urls:
-            self._urls[path] = self._base.copy_with(path=self._base.path + path)
+            url = self._base.copy_with(path=self._base.path + path)
+            self._urls[path] = URL(str(url), encoded=True)
         return self._urls[path]
 
     def _authorization(self) -> Mapping[str, str]:
