@@ -1,6 +1,6 @@
 """Recorded votes of real models, replayed as whole runs: the published figures come out again.
 
-The recordings are not part of parweb: PARWEB_RECORDED_DATA names the directory that holds them.
+The recordings are not part of parweb: PARWEB_RECORDED names the directory that holds them.
 """
 
 import json
@@ -15,10 +15,10 @@ import pytest
 from tests.nested import nested_spec
 from tests.processes import ROOT, parweb_environment
 
-DIRECTORY = os.environ.get("PARWEB_RECORDED_DATA", "")
+DIRECTORY = os.environ.get("PARWEB_RECORDED", "")
 
 pytestmark = pytest.mark.skipif(
-    not DIRECTORY, reason="PARWEB_RECORDED_DATA names no directory of recorded votes"
+    not DIRECTORY, reason="PARWEB_RECORDED names no directory of recorded votes"
 )
 
 GSM8K = "gsm8k__gpt-4o-mini"
