@@ -124,7 +124,7 @@ def _verdicts(join: JoinSettings, judge: JudgeCall, key: Key, texts: Texts, leve
         least = most = texts.children if texts.children > 1 else 0
     else:
         least = 0 if is_seldom else verdict_calls(texts.children, is_most=False)
-        most = verdict_calls(texts.children, is_most=True)
+        most = verdict_calls(_most_judged(join, texts.children), is_most=True)
     times_read = 1 if is_scored else 2
     calls, calls_most = least * texts.joins, most * texts.joins
     output = calls_most * judge.max_tokens
@@ -141,3 +141,9 @@ def _verdicts(join: JoinSettings, judge: JudgeCall, key: Key, texts: Texts, leve
         output,
         texts.most * times_read * again + calls_most * asking,
     )
+
+
+def _most_judged(join: JoinSettings, children: int) -> int:
+    """Answers that a judge compares at most: in a tie never more than there are choices."""
+    choices = len(join.reader.choices) if isinstance(join, Majority) else 0
+    return min(children, choices) if choices else children

@@ -105,7 +105,7 @@ def _facts(ready: Prepared) -> Facts:
     return (
         *_votes(ready),
         ("Calls", _calls(figures)),
-        ("Tokens", _tokens(figures)),
+        ("Tokens", start + _tokens(figures)),
         ("Cost, if votes agree – most" if is_open else "Cost, expected – most", _cost(figures)),
         ("Against one call", _against(figures)),
         (_time(ready), start + about(figures.seconds)),

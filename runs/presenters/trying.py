@@ -22,7 +22,7 @@ _SHARES = {
 _NUMBERS = {
     "margin": ("Margin", "vote"),
     "entropy": ("Entropy", "bit"),
-    "duplicates": ("Folded", "duplicate"),
+    "duplicates": ("Folded into others", "answer"),
     "unreadable": ("Unreadable", "answer"),
 }
 _PLAIN = {
@@ -35,6 +35,9 @@ _PLAIN = {
     "max": "Highest",
     "stdev": "Standard deviation",
 }
+
+
+_SAID_WHERE_ANY = {"folded", "below_support"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,11 @@ def _figures(outcome: Outcome) -> list[tuple[str, str]]:
         for key, (what, unit) in _NUMBERS.items()
         if _has(quality, key) and (quality[key] or key in {"margin", "entropy"})
     ]
-    found += [(what, _number(quality[key])) for key, what in _PLAIN.items() if _has(quality, key)]
+    found += [
+        (what, _number(quality[key]))
+        for key, what in _PLAIN.items()
+        if _has(quality, key) and (quality[key] or key not in _SAID_WHERE_ANY)
+    ]
     return found
 
 

@@ -202,6 +202,9 @@ def test_the_calls_of_judges_and_checks_are_in_the_estimate() -> None:
     tie = estimated(made(voting(join={"method": "majority", "ties": "judge"})))
     assert tie.judge_calls_least == 0
     assert tie.judge_calls > 0
+    choices = {"kind": "choice", "choices": ["a", "b"]}
+    join = {"method": "majority", "ties": "judge", "reader": choices}
+    assert estimated(made(voting(join=join))).judge_calls == 2
     checked = estimated(made(voting(join={"method": "merge", "check": True})))
     assert (checked.merge_calls, checked.judge_calls) == (3, 1)
 
