@@ -36,6 +36,7 @@ def foreign(other_user: User) -> dict[str, int]:
     return {
         "run_id": run.pk,
         "number": 0,
+        "position": 0,
         "configuration_id": make_configuration(other_user).pk,
         "template_id": make_template(other_user).pk,
         "dataset_id": make_dataset(other_user).pk,
