@@ -7,6 +7,7 @@ from typing import Any
 
 from runs.domain.errors import InvalidInput
 from runs.domain.joins import MERGE_PROMPT, ReaderKind
+from runs.domain.schemas import unsupported
 from runs.planning import rendering, schemas
 from runs.planning.reader_rules import is_list, items_errors, reader_errors
 from runs.planning.shape import JOINS
@@ -75,7 +76,7 @@ def _fields(join: Mapping[str, Any]) -> Iterator[InvalidInput]:
     schema = join.get("schema", {})
     if not isinstance(schema, Mapping):
         return  # the shape says so
-    if problem := schemas.problem(schema):
+    if problem := schemas.problem(schema) or unsupported(schema):
         yield InvalidInput(problem, "join.schema")
     elif schema.get("type", "object") != "object":
         yield InvalidInput("must be the schema of an object: type object", "join.schema")
