@@ -44,6 +44,7 @@ class Exchange(asyncio.Protocol):
         self._can_write.set()
         self._is_chunked = False
         self._closes = False
+        self._unsent: list[bytes] = []  # written together at the end of this turn of the loop
         self.has_begun = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -128,20 +129,31 @@ class Exchange(asyncio.Protocol):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if self._closes:
             lines.append("Connection: close")
-        self._transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+        self._write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     def send(self, data: bytes) -> None:
         if self._is_chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
-        self._transport.write(data)
+        self._write(data)
 
     async def flush(self) -> None:
         """Wait while the reader does not take what was sent."""
+        self._send_unsent()
         await self._can_write.wait()
 
     def finish(self) -> None:
         if self._is_chunked:
-            self._transport.write(b"0\r\n\r\n")
+            self._write(b"0\r\n\r\n")
+
+    def _write(self, data: bytes) -> None:
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send_unsent)
+        self._unsent.append(data)
+
+    def _send_unsent(self) -> None:
+        if self._unsent:
+            self._transport.write(b"".join(self._unsent))
+            self._unsent.clear()
 
     def reply(
         self, status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -153,10 +165,12 @@ class Exchange(asyncio.Protocol):
 
     def hang_up(self) -> None:
         """Close after what was sent, in the middle of a reply if need be."""
+        self._send_unsent()
         self._transport.close()
 
     def reset(self) -> None:
         """Break the connection off with a TCP reset."""
+        self._send_unsent()
         sock = self._transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
