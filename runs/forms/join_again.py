@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.forms.utils import ErrorDict
 
 from runs.domain.errors import InvalidConfiguration
 from runs.forms.configuration import ConfigurationForm
@@ -36,6 +37,12 @@ class JoinAgainForm(ConfigurationForm):
     def showing(cls, spec: Mapping[str, Any], counted: Mapping[str, Any]) -> "JoinAgainForm":
         """The form with the settings that count now, before anything is said against them."""
         return cls(flat(counted), spec)
+
+    def quiet(self) -> "JoinAgainForm":
+        form = JoinAgainForm(self.data, self.spec)
+        form._errors = ErrorDict()  # type: ignore[attr-defined]  # Django's, not in its stubs
+        form.cleaned_data = {}
+        return form
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -204,7 +204,7 @@ def _row(row: RowJoin, state: State, votes: RowVotes, item: Item | None) -> Row:
         gold=_short(row.quality.get("gold")),
         parts=_parts(counts, row.planned, state),
         agreement=figures.percent(agreement),
-        votes_for=_votes_for(counts),
+        votes_for=votes_for(counts),
         used=votes.opened or None,
         spared=int(row.quality.get("spared") or 0),
         cost_usd=votes.cost_usd,
@@ -254,7 +254,7 @@ def _parts(counts: Sequence[int], planned: int, state: State) -> tuple[Part, ...
     return tuple(Part(kind, round(votes / whole * 100, 2)) for kind, votes in parts if votes)
 
 
-def _votes_for(counts: Sequence[int]) -> str:
+def votes_for(counts: Sequence[int]) -> str:
     if not counts:
         return ""
     told = [counts[0], counts[1] if len(counts) > 1 else 0, sum(counts[2:])]

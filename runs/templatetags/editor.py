@@ -1,5 +1,6 @@
 """Tags that lay out form controls: a labelled field, a question with cards. Decide nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import template
@@ -28,6 +29,12 @@ def field(form: BaseForm, name: str, when: str = "", wide: str = "") -> dict[str
 @register.inclusion_tag("runs/_cards.html")
 def cards(form: BaseForm, name: str, *only: str) -> dict[str, Any]:
     """A question as cards, one radio button each; `only` these, where given."""
+    return cards_of(form, name, only)
+
+
+@register.inclusion_tag("runs/_cards.html")
+def cards_of(form: BaseForm, name: str, only: Sequence[str]) -> dict[str, Any]:
+    """The same, of the choices in a list; all where it is empty."""
     bound = form[name]
     shown = [card for card in CARDS[name] if not only or card.value in only]
     return {"field": bound, "cards": shown, "chosen": bound.value()}

@@ -13,6 +13,7 @@ from runs.presenters import run_page
 from runs.presenters.nested_checks import nested_checks
 from runs.presenters.nested_kpis import nested_strip
 from runs.presenters.nested_row import row_detail
+from runs.presenters.passes import listed
 from runs.presenters.run_curve import vote_curve_of
 from runs.presenters.run_time import cost_spent, time_spent
 from runs.queries import nested as queries
@@ -29,6 +30,7 @@ def page(request: HttpRequest, run: Run, timeline: run_page.Timeline | None) -> 
         "timeline": timeline,
         "view": "table",
         "again_key": uuid4().hex,
+        "passes": listed(run),
         "nav": "runs",
     }
     return render(request, "runs/run_nested.html", context)

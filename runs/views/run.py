@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from runs.models import Run
 from runs.presenters import run_export, run_page
+from runs.presenters.passes import listed
 from runs.presenters.run_branch import detail
 from runs.queries import nested as nested_queries
 from runs.queries import passes
@@ -44,6 +45,7 @@ def page(request: HttpRequest, run_id: int) -> HttpResponse:
         "timeline": _timeline(request, run),
         "panel": run_page.panel(run),
         "snapshot": run_page.snapshot(run),
+        "passes": listed(run),
         "view": "table" if request.GET.get("view") == "table" else "bars",
         "again_key": uuid4().hex,  # a button pressed twice launches once
         "nav": "runs",
