@@ -4,8 +4,8 @@
 
 RECORDING holds lists of items by question (JSONL; see docs/replay.md). Each draw is a run through
 `manage.py launch … --json` that takes the lists of n voters of each question, shuffled by the
-draw's seed; figures are micro-averages (items right, found and wanted, summed over questions and draws).
-Items fold where they are equal. Prints a table in Markdown.
+draw's seed; figures are micro-averages: items right, found and wanted, summed over questions and
+draws. Items fold where they are equal. Prints a table in Markdown.
 """
 
 import argparse
