@@ -90,7 +90,16 @@ def hits(reader: ItemReader, value: str, gold: str) -> tuple[int, int, int]:
     """How many items of a join's value are in the gold list, how many it has, how many gold has:
     hits ÷ the second is the precision, hits ÷ the third the recall. Both lists may be JSON arrays
     or one item a line, whatever the answers were."""
-    found, wanted = _keys(reader, value), _keys(reader, gold)
+    return _compared(_keys(reader, value), _keys(reader, gold))
+
+
+def answer_hits(reader: ItemReader, answer: str, gold: str) -> tuple[int, int, int]:
+    """The same for one answer, read as the join reads it; an unreadable one has no items."""
+    listed = read(reader, answer).items
+    return _compared(frozenset(item.key for item in listed or ()), _keys(reader, gold))
+
+
+def _compared(found: frozenset[str], wanted: frozenset[str]) -> tuple[int, int, int]:
     return len(found & wanted), len(found), len(wanted)
 
 

@@ -102,7 +102,7 @@ def _set_figures(
 ) -> dict[str, Any]:
     """Of the list, and the mean F1 of each answer alone."""
     alone = [
-        gold.SetScore(*items.hits(reader, child.text, right)).f1
+        gold.SetScore(*items.answer_hits(reader, child.text, right)).f1
         for child in children
         if child.state is not ChildState.SPARED
     ]

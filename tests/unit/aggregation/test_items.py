@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.aggregation.items import LONGEST_TEXT, MOST_ITEMS, hits, read
+from runs.aggregation.items import LONGEST_TEXT, MOST_ITEMS, answer_hits, hits, read
 from runs.domain.joins import ItemReader, ItemsKind
 
 LINES = ItemReader()
@@ -159,6 +159,12 @@ def test_a_list_is_shortened_for_tables(answer, short):
 )
 def test_hits_against_a_gold_list(value, gold, expected):
     assert hits(BY_NAME, value, gold) == expected
+
+
+def test_hits_of_one_answer_are_read_as_the_join_reads_it():
+    assert answer_hits(COMMAS, "Answer: a, b", '["A", "c"]') == (1, 2, 2)
+    assert answer_hits(JSON, 'So:\n```json\n["a"]\n```', "a\nb") == (1, 1, 2)
+    assert answer_hits(JSON, "no list", "a") == (0, 0, 1)
 
 
 @given(st.lists(st.text(), max_size=6))
