@@ -250,7 +250,7 @@ class Calls:
             self._journal.answer(branch)
 
     def _again(self, lane: Lane, branch: BranchState, attempt: AttemptState, wait_s: float) -> None:
-        """Back to pending, and into the lane once the backoff is over."""
+        """Back to pending, and into the lane at once or after a backoff."""
         self._run.move(branch, BranchStatus.PENDING)
         branch.trail = f"{branch.trail} {_trail(attempt)}".strip()
         branch.first_token_ms = None
@@ -260,6 +260,10 @@ class Calls:
             lane.push(branch, self._clock.now_ms(), first=True)
             return
         branch.backoff_until_ms = self._clock.now_ms() + round(wait_s * 1000)
+        self.later(lane, branch, wait_s)
+
+    def later(self, lane: Lane, branch: BranchState, wait_s: float) -> None:
+        """Into the lane once the backoff is over."""
 
         def due() -> None:
             self._timers.discard(timer)

@@ -139,7 +139,7 @@ class Coordinator:
             return
         for branch in list(self.run.branches.values()):
             if branch.status is BranchStatus.PENDING and not self.run.joins[branch.join].is_over:
-                self._queue(branch)
+                self._queue_in_time(branch)
         self._joining.open_waves(FIRST_AHEAD)
         self._journal.once_committed(self._joining.open_waves)
 
@@ -175,6 +175,14 @@ class Coordinator:
             branch.ready_ms = now
         is_under_way = self.run.joins[branch.join].rounds > 1
         self._lane(branch).push(branch, now, first=is_under_way)
+
+    def _queue_in_time(self, branch: BranchState) -> None:
+        """After a restart: a backoff that was begun is waited out."""
+        wait_ms = (branch.backoff_until_ms or 0) - self._clock.now_ms()
+        if wait_ms > 0:
+            self._calls.later(self._lane(branch), branch, wait_ms / 1000)
+        else:
+            self._queue(branch)
 
     def _lane(self, branch: BranchState) -> Lane:
         key = (branch.spec.call.connection, branch.spec.call.model)
@@ -321,6 +329,8 @@ class Coordinator:
     async def _give_up(self, status: RunStatus, grace_s: float) -> None:
         self._shut()
         await self._calls.close(grace_s)
+        if status is RunStatus.HELD:
+            self.run.held_since_ms = self._clock.now_ms()
         await self._release(status)
 
     async def _release(self, status: RunStatus) -> None:

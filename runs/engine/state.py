@@ -179,6 +179,8 @@ class RunState:
     attempts: list[AttemptState] = field(default_factory=list)
     lost: list[AttemptState] = field(default_factory=list)  # open at the claim; not written yet
     down_spans_ms: list[tuple[int, int]] = field(default_factory=list)
+    held_spans_ms: list[tuple[int, int]] = field(default_factory=list)  # by a person
+    held_since_ms: int | None = None
     is_released: bool = False  # the last commit also gives up the lease
 
     def add(self, branch: BranchState) -> None:

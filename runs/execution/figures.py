@@ -44,8 +44,17 @@ class RunningFigures:
     def live(self) -> Mapping[str, Any]:
         if self._final is not None:
             return self._final
-        live = self._running.as_kpis(self._clock.now_ms())
-        return {**live, "down_spans_ms": self._run.down_spans_ms}
+        held_ms = sum(end - start for start, end in self._run.held_spans_ms)
+        return {**self._running.as_kpis(self._clock.now_ms() - held_ms), **self._pauses()}
+
+    def _pauses(self) -> dict[str, Any]:
+        """What the next owner of the run must know of the times at which nobody worked on it."""
+        run = self._run
+        return {
+            "down_spans_ms": run.down_spans_ms,
+            "held_spans_ms": run.held_spans_ms,
+            "held_since_ms": run.held_since_ms,
+        }
 
     def final(self) -> Mapping[str, Any]:
         root = self._run.root.outcome
@@ -57,8 +66,9 @@ class RunningFigures:
             is_private=self._is_private,
             baseline=self._baseline,
             down_spans_ms=self._run.down_spans_ms,
+            held_spans_ms=self._run.held_spans_ms,
         )
-        self._final = {**compute(figures), "down_spans_ms": self._run.down_spans_ms}
+        self._final = {**compute(figures), **self._pauses()}
         return self._final
 
 

@@ -92,7 +92,7 @@ def load(claimed: Claim) -> Loaded:
     if state.pass_n > 1:
         again.settle(state, again.unopened(run))
     _load_attempts(run, state)
-    state.down_spans_ms = _down_spans(run, state)
+    _load_pauses(run, state)
     return Loaded(
         state=state,
         planner=planner,
@@ -266,14 +266,20 @@ def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
     state.move(branch, BranchStatus.SUCCEEDED)
 
 
-def _down_spans(run: Run, state: RunState) -> list[tuple[int, int]]:
-    """Times without an owner: those known before, and that from the last sign of life to now."""
-    spans = [(start, end) for start, end in run.kpis.get("down_spans_ms", [])]
-    if state.attempts and run.launched_at:
-        now_ms = int((timezone.now() - run.launched_at).total_seconds() * 1000)
+def _load_pauses(run: Run, state: RunState) -> None:
+    """Times at which nobody worked on the run: those known before, and that up to now, which a
+    person asked for, or which began with the last sign of life."""
+    state.down_spans_ms = [(start, end) for start, end in run.kpis.get("down_spans_ms") or []]
+    state.held_spans_ms = [(start, end) for start, end in run.kpis.get("held_spans_ms") or []]
+    if run.launched_at is None:
+        return
+    now_ms = int((timezone.now() - run.launched_at).total_seconds() * 1000)
+    held_since_ms = run.kpis.get("held_since_ms")
+    if held_since_ms is not None:
+        state.held_spans_ms.append((min(held_since_ms, now_ms), now_ms))
+    elif state.attempts:
         last = max(max(a.ended_ms or 0, a.sent_ms or 0) for a in state.attempts)
-        spans.append((min(last, now_ms), now_ms))
-    return spans
+        state.down_spans_ms.append((min(last, now_ms), now_ms))
 
 
 def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:

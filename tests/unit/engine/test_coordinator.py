@@ -18,9 +18,12 @@ from runs.domain.policies import Budget, OnFailure
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
 from runs.engine.protocols import Control, LateAnswer, ModelRequest
+from runs.engine.state import BranchState
 from tests.unit.engine.doubles import (
     FlatPrice,
+    ListPlanner,
     ScriptedClient,
+    StillClock,
     World,
     completion,
 )
@@ -283,3 +286,23 @@ async def test_a_bug_in_a_client_ends_the_run_with_that_error() -> None:
     world = World(client=ScriptedClient(broken))
     with pytest.raises(ZeroDivisionError):
         await world.run()
+
+
+async def test_a_backoff_that_was_begun_is_waited_out_after_a_restart() -> None:
+    world = World(children=1)
+    coordinator = world.coordinator()
+    due_ms = StillClock().now_ms() + 60
+    spec = ListPlanner().spec(world.state.root, 0)
+    branch = BranchState(0, 0, spec.role, 0, spec, tries=1, errors=1, backoff_until_ms=due_ms)
+    world.state.add(branch)
+    await coordinator.work(Control())
+    assert branch.status is BranchStatus.SUCCEEDED
+    assert branch.sent_ms is not None
+    assert branch.sent_ms >= due_ms - 1
+
+
+async def test_a_hold_is_remembered_from_its_beginning() -> None:
+    world = World(children=1)
+    await world.coordinator().work(Control(hold=True))
+    assert world.state.status is RunStatus.HELD
+    assert world.state.held_since_ms is not None

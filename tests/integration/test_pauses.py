@@ -1,0 +1,49 @@
+"""Times at which nobody worked on a run, as its next owner finds them."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from runs.execution import lease
+from runs.execution.figures import RunningFigures
+from runs.execution.load import Loaded, load
+from runs.models import Run
+from tests.factories import make_run
+
+pytestmark = pytest.mark.django_db
+
+MINUTE_MS = 60_000
+
+
+class Clock:
+    def now_ms(self) -> int:
+        return 2 * MINUTE_MS
+
+
+def loaded(run: Run) -> Loaded:
+    claimed = lease.claim(run.pk, "test")
+    assert claimed is not None
+    return load(claimed)
+
+
+def test_the_time_that_a_person_held_a_run_is_none_of_its_wall(user: User) -> None:
+    run = make_run(
+        user,
+        branches=1,
+        launched_at=timezone.now() - timedelta(minutes=2),
+        kpis={"held_since_ms": MINUTE_MS},
+    )
+    state = loaded(run).state
+    [(start, end)] = state.held_spans_ms
+    assert start == MINUTE_MS
+    assert end == pytest.approx(2 * MINUTE_MS, abs=5_000)
+    assert state.down_spans_ms == []
+    state.held_spans_ms = [(MINUTE_MS, 2 * MINUTE_MS)]
+    figures = RunningFigures(
+        state, Clock(), is_private=False, limit=1, baseline={}, on_call=lambda seconds: None
+    )
+    assert figures.live()["wall_s"] == 60.0
+    assert figures.final()["wall_s"] == 60.0
+    assert figures.live()["held_spans_ms"] == [(MINUTE_MS, 2 * MINUTE_MS)]
