@@ -71,7 +71,7 @@ def row(run: Run, value: str = "") -> RunRow:
     return RunRow(
         run=run,
         kind=kind_of(run),
-        pill=run_pill(run.status, run.outcome, run.cancel_wanted),
+        pill=run_pill(run.status, run.outcome, run.cancel_wanted, run.hold_wanted),
         value=value if run.outcome == OutcomeKind.DECIDED else "",
         segments=segments(run),
         done=_done(run),

@@ -107,7 +107,7 @@ def _votes(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> 
         more_votes=max(len(ranked) - 12, 0),
         verdict=_decision(outcome, ranked, children)
         if outcome
-        else _leading(run, ranked, children),
+        else _undecided(run, answered) or _leading(run, ranked, children),
         is_told=outcome is not None,
     )
 
@@ -119,6 +119,14 @@ def _vote(run: Run, ranked: Sequence[tuple[str, int]], place: int) -> Vote:
     of = max(run.branches_planned, 1)
     cells = tuple(n < votes for n in range(of)) if of <= MOST_CELLS else ()
     return Vote(value, votes, of, tone, cells)
+
+
+def _undecided(run: Run, answered: int) -> Verdict | None:
+    """Of a run that ended before its join, else None."""
+    if run.ended_at is None:
+        return None
+    came = f"{figures.plural(answered, 'answer')} came in; they were not joined."
+    return Verdict("off", "The run ended before its join", "", came)
 
 
 def _leading(run: Run, ranked: Sequence[tuple[str, int]], children: Sequence[BranchRow]) -> Verdict:
@@ -179,7 +187,9 @@ def _text(
 ) -> Aggregate:
     title = "Merged text" if is_merge else "Joined text"
     if outcome is None:
-        return Aggregate("text", title, progress=_progress(run, children, is_merge))
+        answered = sum(child["status"] == "succeeded" for child in children)
+        verdict, progress = _undecided(run, answered), _progress(run, children, is_merge)
+        return Aggregate("text", title, verdict=verdict, progress=() if verdict else progress)
     text, pill = outcome.value or "", outcome_pill(outcome.kind)
     gaps = _gaps(outcome, children)
     pieces = gaps if is_merge or not text else _pieces(run, outcome, children)
@@ -254,7 +264,7 @@ def _gate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> A
     passed = sum(guard.word == "passed" for guard in guards)
     hint = f"{passed} of {figures.plural(len(guards), 'guard')} passed"
     if outcome is None:
-        verdict = Verdict(
+        verdict = _undecided(run, sum(c["status"] == "succeeded" for c in children)) or Verdict(
             "off", "Not decided yet", "", "The answer goes out only when the guards have spoken."
         )
         return Aggregate("gate", "Gate", hint, guards=guards, verdict=verdict)

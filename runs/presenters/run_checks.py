@@ -131,6 +131,8 @@ def _adds_up(
     planned = root.children if root else run.branches_planned
     if outcome is None:
         ended = sum(child["status"] not in ("pending", "running") for child in children)
+        if run.ended_at is not None:
+            return Check("off", "The run ended before its join: nothing was joined")
         return Check("wait", f"{ended:,} of {planned:,} have ended; they are counted when all have")
     seen = Counter(entry[0] for entry in outcome.contributions)
     if len(seen) == planned == sum(seen.values()) and set(seen) == set(range(planned)):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs.domain.states import OPEN_RUN
+from runs.domain.states import OPEN_RUN, RunStatus
 from runs.live import wire
 from runs.models import Run
 from runs.presenters.run_aggregate import Aggregate, aggregate
@@ -35,6 +35,7 @@ class Head:
     pill: Pill
     is_open: bool
     is_cancel_asked: bool
+    is_held: bool
     sentence: str
     status_line: str
 
@@ -95,11 +96,12 @@ class Panel:
 
 
 def head(run: Run) -> Head:
-    pill = run_pill(run.status, run.outcome, run.cancel_wanted)
+    pill = run_pill(run.status, run.outcome, run.cancel_wanted, run.hold_wanted)
     return Head(
         pill=pill,
         is_open=run.status in OPEN_RUN,
         is_cancel_asked=run.cancel_wanted,
+        is_held=run.hold_wanted or run.status == RunStatus.HELD,
         sentence=sentence(run),
         status_line=f"{run.name}, run {run.number}: {pill.text}",
     )

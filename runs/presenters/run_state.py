@@ -53,7 +53,9 @@ _BRANCHES = {
 }
 
 
-def run_pill(status: str, outcome: str = "", cancel_wanted: bool = False) -> Pill:
+def run_pill(
+    status: str, outcome: str = "", cancel_wanted: bool = False, hold_wanted: bool = False
+) -> Pill:
     """An ended run is told by what it gave; an open one by what it does."""
     state = RunStatus(status)
     if state in _ENDED_WITH_OUTCOME and outcome:
@@ -63,6 +65,8 @@ def run_pill(status: str, outcome: str = "", cancel_wanted: bool = False) -> Pil
         return pill
     if cancel_wanted and state in {RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.HELD}:
         return Pill("cancelling", "off", "Cancel asked")
+    if hold_wanted and state in {RunStatus.QUEUED, RunStatus.RUNNING}:
+        return Pill("held", "hold", "Hold asked")
     return _RUNS[state]
 
 

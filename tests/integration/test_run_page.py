@@ -112,6 +112,25 @@ def test_a_running_vote_names_the_leader(signed_in: Client, user: User) -> None:
     assert "3 votes are still open" in html
 
 
+def test_a_cancelled_vote_has_no_leader(signed_in: Client, user: User) -> None:
+    run = make_run(user, 5, status="cancelled", ended_at=timezone.now())
+    run.branches.filter(number__lt=2).update(status="succeeded", reading="bug", tries=1)
+    html = body(signed_in, f"/runs/{run.pk}/")
+    assert "Leading" not in html
+    assert "2 answers came in; they were not joined." in html
+    assert "The run ended before its join: nothing was joined" in html
+
+
+@pytest.mark.parametrize(("values", "is_held"), [({}, False), ({"hold_wanted": True}, True)])
+def test_what_is_held_may_go_on(
+    signed_in: Client, user: User, values: dict[str, bool], is_held: bool
+) -> None:
+    run = make_run(user, status="running", **values)
+    html = body(signed_in, f"/runs/{run.pk}/")
+    assert ("data-when-held hidden" in html) is not is_held
+    assert ("data-until-held hidden" in html) is is_held
+
+
 def test_a_tie_is_told_as_one(signed_in: Client, user: User) -> None:
     run = make_run(user)
     vote(run, 0, "bug")

@@ -96,9 +96,18 @@ function draw() {
   const run = counted({ ...state.run, elapsed_ms: moment }, state.branches);
   showStrip(root, strip(run));
   timeline?.draw(state.branches, moment, run);
+  if (isDirty) offer(state.run);
   if (isDirty) refreshProse(run);
   if (drawer.number !== null) showDrawer();
   isDirty = false;
+}
+
+// A run may be held, and go on, while it is open.
+function offer({ status, hold_wanted: isAsked, ended_ms: endedAt }) {
+  const isOpen = endedAt === null;
+  const isHeld = isAsked || status === "held";
+  for (const form of document.querySelectorAll("[data-when-held]")) form.hidden = !isOpen || !isHeld;
+  for (const form of document.querySelectorAll("[data-until-held]")) form.hidden = !isOpen || isHeld;
 }
 
 function refreshProse(run) {

@@ -25,6 +25,8 @@ def test_an_ended_run_is_told_by_what_it_gave() -> None:
 def test_a_cancel_that_is_not_acknowledged_is_only_asked() -> None:
     assert run_pill("running", cancel_wanted=True).text == "Cancel asked"
     assert run_pill("cancelling", cancel_wanted=True).text == "Cancelling"
+    assert run_pill("running", hold_wanted=True).text == "Hold asked"
+    assert run_pill("held", hold_wanted=True).text == "Held"
     assert run_pill("succeeded", "decided", cancel_wanted=True).text == "Decided"
 
 
