@@ -28,6 +28,7 @@ from runs.queries.nested import RowJoin, RowVotes
 ROWS_A_PAGE = 50
 MOST_SQUARES = 4_000
 LONGEST_LABEL = 160
+TELLING = 20  # characters of a text that says more than a row's number
 LONGEST_ANSWER = 60
 STEPS = (4, 9, 19, 39, 79, 159, 319, 639)  # bounds of the bars of votes
 
@@ -217,7 +218,7 @@ def label_of(label: str, item: Item | None) -> str:
     own = [value for key, value in (item.fields if item else {}).items() if key.startswith("row.")]
     texts = [value for key, value in (item.fields if item else {}).items() if key == "row.question"]
     if not texts and (label.startswith("Row ") or label.isdecimal()):
-        texts = [text for text in own if not text.startswith("{")]
+        texts = [text for text in own if len(text) >= TELLING and not text.startswith("{")]
     text = max(texts, key=len, default="") or label
     return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
