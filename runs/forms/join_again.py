@@ -51,6 +51,13 @@ class JoinAgainForm(ConfigurationForm):
         is_gate = self.spec["join"]["method"] == "gate"
         return ("gate",) if is_gate else tuple(name for name in JOINS if name != "gate")
 
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Nothing is left to stop: only a run that was to stop at a failure still says so."""
+        asked = ("all", "at_least", "mark_gaps")
+        chosen = str(self.value("on_failure.policy"))
+        return asked if chosen in asked else (chosen, *asked)
+
     def offer_models(self, connections: Iterable[str]) -> None:
         """What the selects of connections offer."""
         names = [("", "The branches’"), *((name, name) for name in connections)]

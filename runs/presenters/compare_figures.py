@@ -141,9 +141,11 @@ def _cell(
         return Figure(figures.NOTHING, "", "", "", 0.0)
     share = round(min(max(value / top, 0), 1) * 100, 2) if top else 0.0
     shown = kind.show(value)
+    if is_spent:  # what was paid once is no measure of what is paid again
+        return Figure(shown, "", "", "", share)
     if is_baseline:
         return Figure(shown, "baseline", "", "muted", share)
-    if first is None or is_spent:  # what was paid once is no measure of what is paid again
+    if first is None:
         return Figure(shown, "", "", "", share)
     apart = value - first
     if abs(apart) < SAME:
@@ -157,12 +159,16 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number else None
 
 
-def _calls(run: Run, one: Pass) -> float:
-    return float(run.calls if _is_live_first(one) else one.calls)
+def _calls(run: Run, one: Pass) -> float | None:
+    if _is_live_first(one):
+        return float(run.calls)
+    return None if one.ended_at is None else float(one.calls)
 
 
-def _spent(run: Run, one: Pass) -> float:
-    return run.spent_usd if _is_live_first(one) else one.spent_usd
+def _spent(run: Run, one: Pass) -> float | None:
+    if _is_live_first(one):
+        return run.spent_usd
+    return None if one.ended_at is None else one.spent_usd
 
 
 def _is_live_first(one: Pass) -> bool:

@@ -196,8 +196,7 @@ def _say(
     if a.value and b.value:
         one, other = _short(a.value), _short(b.value)
         return f"Pass {last} gives {other}, pass {first} gave {one}.", _tone(b)
-    told = f"pass {first} gave {_told(a)}"
-    return f"Pass {last} gives {_told(b)}, {told}.", _tone(b)
+    return f"Pass {last} {_told(b)}, pass {first} {_told(a)}.", _tone(b)
 
 
 def _say_rows(
@@ -225,7 +224,9 @@ def _short(value: str) -> str:
 
 
 def _told(outcome: Outcome) -> str:
-    return _short(outcome.value) if outcome.value else outcome_pill(outcome.kind).text.lower()
+    if outcome.value:
+        return f"gives {_short(outcome.value)}"
+    return f"ends without a value: {outcome_pill(outcome.kind).text.lower()}"
 
 
 def _tone(outcome: Outcome) -> str:

@@ -52,8 +52,14 @@ def shown(run: Run, preview: Preview) -> ShownPreview:
         and counted is not None
         and (result.kind, result.value) == (counted.kind, counted.value)
     )
-    warnings = _short_of(run, result) if isinstance(result, Wish) else ()
+    warnings = _reckoned(preview) + _short_of(run, result) if isinstance(result, Wish) else ()
     return ShownPreview(trying.shown(preview.tried), now, is_same, asks, warnings)
+
+
+def _reckoned(preview: Preview) -> tuple[str, ...]:
+    if preview.looked_at == preview.joins:
+        return ()
+    return (f"Reckoned from the first {preview.looked_at:,} of {preview.joins:,} joins.",)
 
 
 def _short_of(run: Run, wish: Wish) -> tuple[str, ...]:

@@ -29,56 +29,68 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`tried` is None where there is too much to work through at once: `joins` says how much."""
+    """`joins` there are below the root, of which `looked_at` were worked through: not all, where
+    that is too much at once. Calls are reckoned from those then; an outcome is not told."""
 
     joins: int
+    looked_at: int
     tried: Tried | None = None
 
 
 def preview(run: Run, configuration: Configuration) -> Preview:
     """The root's outcome under the changed `configuration`, or all calls that it would take."""
     joins = list(Join.objects.filter(run=run).order_by("number"))
-    if len(joins) - 1 > MOST_JOINS:
-        return Preview(len(joins) - 1)
-    texts = queries.child_texts(run, [join.number for join in joins])
+    sample = joins[: MOST_JOINS + 1]
+    texts = queries.child_texts(run, [join.number for join in sample])
+    below, looked_at = len(joins) - 1, len(sample) - 1
     if sum(map(len, texts.values())) > MOST_CHARACTERS:
-        return Preview(len(joins) - 1)
-    return Preview(len(joins) - 1, _Bench(run, configuration, joins, texts).tried())
+        return Preview(below, 0)
+    tried = _Bench(run, configuration, joins, sample, texts).tried()
+    if looked_at < below and not isinstance(tried.result, Wish):
+        return Preview(below, looked_at)
+    return Preview(below, looked_at, tried)
 
 
 class _Bench:
-    """One working-through of a run's joins, from the leaves to the root."""
+    """One working-through of a run's joins, from the leaves to the root; of those below the root
+    only the ones in the `sample`, the others as they are."""
 
     def __init__(
         self,
         run: Run,
         configuration: Configuration,
         joins: Sequence[Join],
+        sample: Sequence[Join],
         texts: Mapping[int, str],
     ) -> None:
         planned = [join.planned() for join in joins]
         self._run = run
         self._joins = joins
+        self._sample = sample
         self._texts = texts
         self._configuration = configuration
         self._planner = RunPlanner(configuration, planned, _items(run), is_priced=False)
         self._states = [_state(join) for join in planned]
         self._branches: dict[int, dict[int, Branch]] = {}
-        for branch in queries.child_branches(run, [join.number for join in joins]):
+        for branch in queries.child_branches(run, [join.number for join in sample]):
             self._branches.setdefault(branch.join_number, {})[branch.index] = branch
 
     def tried(self) -> Tried:
+        """What the root gives, or all that would be asked."""
         root = self._states[0]
         if root.branches_are_children:
             children = tuple(self._children(root))
             return Tried(children, self._result(root, children))
-        results = [self._of_piece(state) for state in self._states[1:]]
-        wishes = [one for one in results if isinstance(one, Wish)]
-        below = tuple(map(self._above, self._states[1:], results))
+        results = [self._of_piece(self._states[join.number]) for join in self._sample[1:]]
+        known = [self._above(*pair) for pair in zip(self._states[1:], results, strict=False)]
+        rest = [self._before(state) for state in self._states[len(self._sample) :]]
+        below = (*known, *rest)
         result = self._result(root, below)
+        wishes = [one for one in results if isinstance(one, Wish)]
         if not wishes:
             return Tried(below, result)
-        return Tried(below, _sum([*wishes, *([result] if isinstance(result, Wish) else [])]))
+        scaled = _times(_sum(wishes), len(below) / len(known))
+        return Tried(below, _sum([scaled, result]) if isinstance(result, Wish) else scaled)
 
     def _of_piece(self, state: JoinState) -> Outcome | Wish:
         return self._result(state, tuple(self._children(state)))
@@ -101,12 +113,14 @@ class _Bench:
     def _above(self, state: JoinState, result: Outcome | Wish) -> Child:
         """A piece as the root sees it; what a model will say of it is taken to be like what the
         piece gave before."""
+        if isinstance(result, Wish):
+            return self._before(state)
+        return _child(state, result.value, str(result.kind))
+
+    def _before(self, state: JoinState) -> Child:
+        """What the piece gives in the pass that counts."""
         join = self._joins[state.number]
-        value = join.value or None if isinstance(result, Wish) else result.value
-        if value is None:
-            reason = join.outcome if isinstance(result, Wish) else str(result.kind)
-            return Child(state.position, state.label, ChildState.CANCELLED, reason=reason)
-        return Child(state.position, state.label, ChildState.ANSWERED, text=value)
+        return _child(state, join.value or None, join.outcome)
 
     def _children(self, state: JoinState) -> Iterator[Child]:
         opened = self._branches.get(state.number, {})
@@ -147,6 +161,12 @@ class _Bench:
         }
 
 
+def _child(state: JoinState, value: str | None, outcome: str) -> Child:
+    if value is None:
+        return Child(state.position, state.label, ChildState.CANCELLED, reason=outcome)
+    return Child(state.position, state.label, ChildState.ANSWERED, text=value)
+
+
 def _state(join: PlannedJoin) -> JoinState:
     return JoinState(
         number=join.index,
@@ -175,6 +195,19 @@ def _sum(wishes: Sequence[Wish]) -> Wish:
         output_tokens_most=sum(one.output_tokens_most for one in wishes),
         cost_expected_usd=_total([one.cost_expected_usd for one in wishes]),
         cost_most_usd=_total([one.cost_most_usd for one in wishes]),
+    )
+
+
+def _times(wish: Wish, factor: float) -> Wish:
+    expected, most = wish.cost_expected_usd, wish.cost_most_usd
+    return replace(
+        wish,
+        calls_least=round(wish.calls_least * factor),
+        calls_most=round(wish.calls_most * factor),
+        input_tokens=round(wish.input_tokens * factor),
+        output_tokens_most=round(wish.output_tokens_most * factor),
+        cost_expected_usd=None if expected is None else expected * factor,
+        cost_most_usd=None if most is None else most * factor,
     )
 
 
