@@ -7,6 +7,7 @@ from runs.domain.plan import CHILD_ROLES
 from runs.domain.states import ENDED_RUN, BranchStatus, RunStatus
 from runs.models import Branch, Run
 from runs.models.wishes import wish
+from runs.queries.passes import open_pass
 from runs.services.erasing import erase
 from runs.services.waking import tell
 
@@ -55,9 +56,13 @@ def ask_baseline(*, run: Run, sample: int = BASELINE_SAMPLE) -> None:
 
 
 def delete(*, run: Run) -> None:
-    """Delete an ended run with all its data. Raises `Conflict` while the run is open."""
+    """Delete an ended run with all its data. Raises `Conflict` while it or a pass is open."""
     if not _is_ended(run):
         raise Conflict("Cancel the run first; it can be deleted when it has ended.")
+    if (under_way := open_pass(run)) is not None:
+        raise Conflict(
+            f"Pass {under_way.n} joins its answers again: wait for its end, or cancel it."
+        )
     erase(run.pk)
     tell(run.pk, run.seq + 1)
 
