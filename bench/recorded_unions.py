@@ -3,7 +3,7 @@
     .venv/bin/python bench/recorded_unions.py RECORDING [--draws 20] [--voters 3,5,9,24]
 
 RECORDING holds lists of items by question (JSONL; see docs/replay.md). Each draw is a run through
-`manage.py launch … --json` that takes the lists of n voters of each question, shuffled by the
+`manage.py launch … --json` over the lists of n voters, the same for every question, drawn by the
 draw's seed; figures are micro-averages: items right, found and wanted, summed over questions and
 draws. Items fold where they are equal. Prints a table in Markdown.
 """
@@ -11,6 +11,7 @@ draws. Items fold where they are equal. Prints a table in Markdown.
 import argparse
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -60,13 +61,25 @@ def main() -> None:
                 print(f"| {voters} | {name} | {draws} | {' | '.join(score.cells())} |", flush=True)
 
 
+def with_voters(recording: Path, voters: list[int], directory: Path) -> Path:
+    """A copy with the samples of these voters alone."""
+    copy = directory / "drawn.jsonl"
+    with recording.open(encoding="utf-8") as lines, copy.open("w", encoding="utf-8") as file:
+        for line in lines:
+            entry = json.loads(line)
+            entry["samples"] = [entry["samples"][voter] for voter in voters]
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    return copy
+
+
 def draw(
     recording: Path, voters: int, support: int | str, seed: int, directory: Path, score: Score
 ) -> None:
     """One run; its rows are added to `score`."""
-    name = f"draw {seed}"
+    name = f"{voters} voters, draw {seed}"
+    drawn = with_voters(recording, random.Random(seed).sample(range(EVERY), voters), directory)
     spec = {
-        "name": f"{voters} voters, {support}, {name}",
+        "name": f"{name}, {support}",
         "pattern": "voting",
         "each": {"by": "row"},
         "votes": {"samples": voters},
@@ -76,11 +89,10 @@ def draw(
         "provider": {
             "name": name,
             "kind": "replay",
-            "recording": str(recording.resolve()),
-            "shuffle": seed,
+            "recording": str(drawn),
             "in_flight": 200,
         },
-        "input": {"files": [str(recording.resolve())], "gold": "gold"},
+        "input": {"files": [str(drawn)], "gold": "gold"},
     }
     file = directory / "run.json"
     file.write_text(json.dumps(spec), "utf-8")  # JSON is YAML
