@@ -20,6 +20,7 @@ ParwebError
     └── BadRequest            any other 4xx
 """
 
+from runs.domain.limits import RateHints
 from runs.domain.usage import Usage
 
 
@@ -62,8 +63,8 @@ class CallError(ParwebError):
 
     `retry_after_s`: seconds the provider asked to wait, if it did. `status_code`: HTTP status,
     if a reply came. `text`: what had arrived, kept where that is meant. `usage`: tokens, where the
-    provider said. `was_sent`: False where no byte of the request can have reached the provider,
-    so that nothing can have been charged.
+    provider said. `hints`: what it said of its limits. `was_sent`: False where no byte of the
+    request can have reached the provider, so that nothing can have been charged.
     """
 
     kind = "call"
@@ -79,11 +80,13 @@ class CallError(ParwebError):
         text: str = "",
         usage: Usage | None = None,
         was_sent: bool = True,
+        hints: RateHints | None = None,
     ) -> None:
         super().__init__(message or self.advice)
         self.message = message or self.advice
         self.usage = usage
         self.was_sent = was_sent
+        self.hints = hints
         self.status_code = status_code
         self.retry_after_s = retry_after_s
         self.text = text

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from runs.domain.limits import RateHints
 from runs.domain.plan import Role
 from runs.domain.states import RunStatus
 from runs.domain.usage import Usage
@@ -18,6 +19,7 @@ class Completion:
     finish: str
     usage: Usage
     model: str = ""
+    hints: RateHints | None = None
 
 
 class ChildState(StrEnum):

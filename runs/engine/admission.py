@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from runs.domain.states import BranchStatus
-from runs.engine.protocols import Limiter, ModelClient
+from runs.engine.protocols import Limiter, ModelClient, Permit
 from runs.engine.state import BranchState
 
 
@@ -51,7 +51,7 @@ class Lane:
         limiter: Limiter,
         client: ModelClient,
         room: Room,
-        admit: Callable[["Lane", BranchState], bool],
+        admit: Callable[["Lane", BranchState, Permit], bool],
     ) -> None:
         self.limiter = limiter
         self.client = client
@@ -74,13 +74,13 @@ class Lane:
         while True:
             await self._some_queued()
             await self._room.wait()
-            await self.limiter.acquire()
+            permit = await self.limiter.acquire()
             branch = self._next()
             if branch is None:
-                self.limiter.release()
-            elif not self._admit(self, branch):
+                self.limiter.release(permit)
+            elif not self._admit(self, branch, permit):
                 self._queue.appendleft(branch)
-                self.limiter.release()
+                self.limiter.release(permit)
                 await self._room.wait_for_end()
 
     async def _some_queued(self) -> None:

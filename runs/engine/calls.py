@@ -6,18 +6,62 @@ What an end means for the branch is decided here; what it means for the join is 
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import uuid4
 
-from runs.domain.errors import AnswerCut, BadReply, CallError, Throttled
+from runs.domain.errors import (
+    AnswerCut,
+    BadReply,
+    CallError,
+    DeadlineExceeded,
+    ProviderUnavailable,
+    Throttled,
+)
+from runs.domain.plan import CallSettings
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus
 from runs.engine.admission import Lane, Room
 from runs.engine.journal import Intent, Journal
 from runs.engine.livetext import LiveText
-from runs.engine.protocols import Clock, LateAnswer, ModelRequest, Money, Store
+from runs.engine.protocols import Clock, LateAnswer, ModelRequest, Money, Permit, Store
 from runs.engine.retrying import backoff_s
 from runs.engine.state import AttemptState, BranchState, RunState
+
+CHARACTERS_A_TOKEN = 4  # an estimate for the pace, corrected at the end of the call
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call that its gate let in: the lane it came from, its permit, and the tokens charged."""
+
+    lane: Lane
+    permit: Permit
+    tokens: int
+
+    def leave(self) -> None:
+        self.lane.limiter.release(self.permit)
+
+    def tell(self, end: Completion | CallError | None) -> bool:
+        """Tell the gate how the call ended, before its slot is free; whether an error counts."""
+        limiter = self.lane.limiter
+        if end is None:
+            return True
+        if (usage := end.usage) is not None and usage.output_tokens is not None:
+            limiter.charge((usage.input_tokens or 0) + usage.output_tokens - self.tokens)
+        if isinstance(end, Throttled):
+            limiter.throttled(self.permit, end.retry_after_s, end.hints)
+            return False
+        if isinstance(end, ProviderUnavailable | DeadlineExceeded):
+            return limiter.failed(self.permit)
+        if not isinstance(end, BadReply):  # which says neither that it serves nor that it does not
+            limiter.answered(self.permit, end.hints)
+        return True
+
+
+def expected_tokens(prompt: str, call: CallSettings) -> int:
+    """What a provider charges a call against its limit when it takes it."""
+    return (len(prompt) + len(call.system)) // CHARACTERS_A_TOKEN + call.max_tokens
 
 
 class Calls:
@@ -60,9 +104,13 @@ class Calls:
         committed = run.spent_usd + run.reserved_usd
         return budget.cost_usd is None or committed + reservation_usd <= budget.cost_usd
 
-    def start(self, lane: Lane, branch: BranchState, prompt: str, reserved_usd: float) -> None:
+    def start(
+        self, lane: Lane, branch: BranchState, prompt: str, reserved_usd: float, permit: Permit
+    ) -> None:
         """Note the intent; the socket opens after its commit."""
         now = self._clock.now_ms()
+        entry = Entry(lane, permit, expected_tokens(prompt, branch.spec.call))
+        lane.limiter.charge(entry.tokens)
         held_ms = round((lane.limiter.blocked_s() - branch.blocked_at_queue_s) * 1000)
         self._run.move(branch, BranchStatus.RUNNING)
         branch.tries += 1
@@ -87,7 +135,8 @@ class Calls:
         self._run.in_flight = self._room.in_flight
 
         def drop() -> None:
-            self._free(lane)
+            lane.limiter.charge(-entry.tokens)
+            self._free(entry)
             attempt.ended_ms = self._clock.now_ms()
             attempt.become(AttemptStatus.ABORTED)
             self._settle(branch, attempt, is_charged=False)
@@ -100,7 +149,9 @@ class Calls:
             if self.is_shut or not self._is_wanted(branch):
                 drop()
                 return
-            task = asyncio.get_running_loop().create_task(self._call(lane, branch, attempt, prompt))
+            task = asyncio.get_running_loop().create_task(
+                self._call(entry, branch, attempt, prompt)
+            )
             self._tasks[branch.number] = task
             task.add_done_callback(lambda done: self._finished(attempt, done, drop))
 
@@ -131,8 +182,8 @@ class Calls:
             if (task := self._tasks.get(number)) is not None:
                 task.cancel()
 
-    def _free(self, lane: Lane) -> None:
-        lane.limiter.release()
+    def _free(self, entry: Entry) -> None:
+        entry.leave()
         self._room.give()
         self._run.in_flight = self._room.in_flight
 
@@ -148,7 +199,7 @@ class Calls:
             self._on_broken(error)
 
     async def _call(
-        self, lane: Lane, branch: BranchState, attempt: AttemptState, prompt: str
+        self, entry: Entry, branch: BranchState, attempt: AttemptState, prompt: str
     ) -> None:
         attempt.sent_ms = branch.sent_ms = self._clock.now_ms()
         take_piece = self._texts.begin(branch.number, attempt.number)
@@ -164,16 +215,17 @@ class Calls:
         )
         end: Completion | CallError | None = None
         try:
-            end = await lane.client.complete(request, on_piece)
+            end = await entry.lane.client.complete(request, on_piece)
         except asyncio.CancelledError:
             end = None
         except CallError as error:
             end = error
         finally:
             attempt.ended_ms = branch.ended_ms = self._clock.now_ms()
-            self._free(lane)
+            counts = entry.tell(end)
+            self._free(entry)
             self._texts.end(branch.number)
-        await self._ended(lane, branch, attempt, end)
+        await self._ended(entry.lane, branch, attempt, end, counts)
 
     async def _ended(
         self,
@@ -181,6 +233,7 @@ class Calls:
         branch: BranchState,
         attempt: AttemptState,
         end: Completion | CallError | None,
+        counts: bool,
     ) -> None:
         if self.is_lost:
             await self._keep_late(branch, attempt, end)
@@ -190,9 +243,9 @@ class Calls:
         if end is None:
             self._aborted(branch, attempt)
         elif isinstance(end, Completion):
-            self._succeeded(lane, branch, attempt, end)
+            self._succeeded(branch, attempt, end)
         else:
-            self._erred(lane, branch, attempt, end)
+            self._erred(lane, branch, attempt, end, counts)
         self._journal.attempt(attempt)
         self._journal.branch(branch)
         self._on_end(branch, attempt)
@@ -205,10 +258,7 @@ class Calls:
             return AnswerCut(text=end.text, usage=end.usage)
         return end
 
-    def _succeeded(
-        self, lane: Lane, branch: BranchState, attempt: AttemptState, end: Completion
-    ) -> None:
-        lane.limiter.eased()
+    def _succeeded(self, branch: BranchState, attempt: AttemptState, end: Completion) -> None:
         attempt.become(AttemptStatus.OK)
         attempt.input_tokens = branch.input_tokens = end.usage.input_tokens
         attempt.output_tokens = branch.output_tokens = end.usage.output_tokens
@@ -221,7 +271,12 @@ class Calls:
         self._journal.answer(branch)
 
     def _erred(
-        self, lane: Lane, branch: BranchState, attempt: AttemptState, error: CallError
+        self,
+        lane: Lane,
+        branch: BranchState,
+        attempt: AttemptState,
+        error: CallError,
+        counts: bool,
     ) -> None:
         is_throttled = isinstance(error, Throttled)
         attempt.become(AttemptStatus.THROTTLED if is_throttled else AttemptStatus.ERROR)
@@ -231,12 +286,9 @@ class Calls:
             attempt.input_tokens = error.usage.input_tokens
             attempt.output_tokens = error.usage.output_tokens
         self._settle(branch, attempt, is_charged=_is_charged(error))
-        if is_throttled:
-            lane.limiter.throttled(error.retry_after_s)
-            self._again(lane, branch, attempt, 0.0)
+        if not counts:  # the gate holds everybody; an outage lets others try next
+            self._again(lane, branch, attempt, 0.0, first=is_throttled)
             return
-        if not error.retryable:
-            lane.limiter.eased()  # refused or answered in part, but not throttled
         branch.errors += 1
         if error.retryable and branch.errors < self._run.retry.tries:
             wait = backoff_s(self._run.retry, branch.errors, random.random(), error.retry_after_s)
@@ -249,7 +301,15 @@ class Calls:
             branch.text = error.text
             self._journal.answer(branch)
 
-    def _again(self, lane: Lane, branch: BranchState, attempt: AttemptState, wait_s: float) -> None:
+    def _again(
+        self,
+        lane: Lane,
+        branch: BranchState,
+        attempt: AttemptState,
+        wait_s: float,
+        *,
+        first: bool = True,
+    ) -> None:
         """Back to pending, and into the lane at once or after a backoff."""
         self._run.move(branch, BranchStatus.PENDING)
         branch.trail = f"{branch.trail} {_trail(attempt)}".strip()
@@ -257,7 +317,7 @@ class Calls:
         if self.is_shut:
             return
         if wait_s <= 0:
-            lane.push(branch, self._clock.now_ms(), first=True)
+            lane.push(branch, self._clock.now_ms(), first=first)
             return
         branch.backoff_until_ms = self._clock.now_ms() + round(wait_s * 1000)
         self.later(lane, branch, wait_s)

@@ -29,6 +29,7 @@ from runs.engine.protocols import (
     ModelClient,
     Money,
     Observer,
+    Permit,
     Planner,
     Store,
 )
@@ -69,7 +70,7 @@ class Coordinator:
             run,
             store,
             observer,
-            kpis=figures.live,
+            kpis=self._live,
             on_control=self.control,
             on_late=self._adopt,
         )
@@ -163,6 +164,10 @@ class Coordinator:
         with contextlib.suppress(Exception):
             await asyncio.shield(self._over)
 
+    def _live(self) -> dict[str, Any]:
+        reasons = (lane.limiter.held_reason for lane in self._lanes.values())
+        return {**self._figures.live(), "held_reason": next(filter(None, reasons), "")}
+
     def fenced(self) -> None:
         """Somebody else holds the run now."""
         self._fail(Fenced())
@@ -192,24 +197,24 @@ class Coordinator:
             self._spawn(self._lanes[key].work())
         return self._lanes[key]
 
-    def _admit(self, lane: Lane, branch: BranchState) -> bool:
+    def _admit(self, lane: Lane, branch: BranchState, permit: Permit) -> bool:
         """Start the branch; False where it must wait for money now taken by open calls."""
         if self._calls.is_shut:
             return False
         try:
             prompt = self._joining.prompts.get(branch.number) or self._planner.prompt(branch.spec)
         except InvalidInput as error:
-            lane.limiter.release()
+            lane.limiter.release(permit)
             self._refuse(branch, error)
             return True
         reservation = self._money.reservation(branch.spec.call, prompt)
         if self._calls.fits(reservation):
-            self._calls.start(lane, branch, prompt, reservation)
+            self._calls.start(lane, branch, prompt, reservation, permit)
             self._joining.admitted()
             return True
         if self._room.in_flight:
             return False
-        lane.limiter.release()
+        lane.limiter.release(permit)
         self._out_of_budget()
         return True
 

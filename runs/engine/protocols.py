@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from runs.domain.limits import RateHints
 from runs.domain.plan import BranchSpec, CallSettings, Role
 from runs.domain.policies import CallLimits
 from runs.domain.results import Ask, CallsSoFar, Child, Completion, JoinCall, Outcome
@@ -49,24 +50,50 @@ class ClientFactory(Protocol):
     def __call__(self, connection: Mapping[str, object]) -> ModelClient: ...
 
 
+class Permit(NamedTuple):
+    """One call's way through a gate: its number under it, when it was let in (seconds of the
+    gate's clock), and whether it goes out to see if the provider answers again."""
+
+    number: int
+    at: float
+    is_probe: bool
+
+
 class Limiter(Protocol):
     """The one gate in front of all calls under a (connection, model)."""
 
-    limit: int
+    @property
+    def limit(self) -> int: ...
+
+    @property
+    def held_reason(self) -> str:
+        """Why nobody may start now, in a few words; empty where only slots are awaited."""
+        ...
+
     in_flight: int
 
-    async def acquire(self) -> None:
+    async def acquire(self) -> Permit:
         """Wait for a slot and for the rate limit, in order of asking."""
         ...
 
-    def release(self) -> None: ...
+    def release(self, permit: Permit) -> None: ...
 
-    def throttled(self, retry_after_s: float | None) -> float:
+    def charge(self, tokens: int) -> None:
+        """The call just let in may take so many tokens; negative: as many were not taken."""
+        ...
+
+    def answered(self, permit: Permit, hints: RateHints | None) -> None:
+        """The provider took the call, whatever it thought of it."""
+        ...
+
+    def throttled(
+        self, permit: Permit, retry_after_s: float | None, hints: RateHints | None
+    ) -> float:
         """The provider asked for less; returns the seconds for which the gate is shut."""
         ...
 
-    def eased(self) -> None:
-        """The provider took a call: it is not throttling now."""
+    def failed(self, permit: Permit) -> bool:
+        """An error that may pass; whether it counts against its branch."""
         ...
 
     def blocked_s(self) -> float:

@@ -66,12 +66,12 @@ async def measure(loaded: Loaded, calls: int, workshop: Workshop) -> dict[str, A
         gate, client = workshop.gate_and_client(loaded.connections[call.connection], call.model)
         prompt = loaded.planner.prompt(branch.spec)
         request = ModelRequest(prompt, call, loaded.state.limits, uuid4().hex)
-        await gate.acquire()
+        permit = await gate.acquire()
         began = time.monotonic()
         try:
             end = await client.complete(request, lambda piece: None)
         finally:
-            gate.release()
+            gate.release(permit)
         alone_ms = round((time.monotonic() - began) * 1000)
         times.append((alone_ms, (branch.ended_ms or 0) - (branch.sent_ms or 0)))
         usage = end.usage

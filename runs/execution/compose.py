@@ -115,17 +115,24 @@ class Workshop:
 
     def _gate(self, connection: LoadedConnection, model: str) -> Gate:
         key = (connection.id, model)
-        per_minute = connection.calls_per_minute
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = Gate(
-                limit=1, on_change=lambda change: self._save(connection.id, model, change)
+                self._share(connection.in_flight),
+                is_known=connection.is_private or model in connection.not_before,
+                on_change=lambda change: self._save(connection.id, model, change),
             )
             if (not_before := connection.not_before.get(model)) is not None:
                 gate.restore(not_before.timestamp())
-        gate.limit = self._share(connection.in_flight)
-        gate.per_second = per_minute / 60 / self._workers if per_minute else None
+        gate.declare(
+            self._share(connection.in_flight),
+            self._rate_share(connection.calls_per_minute),
+            None,  # a connection declares no tokens; they are learned
+        )
         return gate
+
+    def _rate_share(self, per_minute: int | None) -> float | None:
+        return per_minute / self._workers if per_minute else None
 
     def _save(self, connection_id: int, model: str, change: Change) -> None:
         """Keep the gate's pause over a crash; at most once a second."""

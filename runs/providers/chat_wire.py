@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runs.domain.errors import AnswerCut, BadReply, CallError, ContentFiltered
+from runs.domain.limits import RateHints
 from runs.domain.plan import CallSettings
 from runs.domain.results import Completion
 from runs.domain.usage import Usage
@@ -53,6 +54,7 @@ class Reply:
         self._refusal: list[str] = []
         self._model = ""
         self.usage = Usage()
+        self.hints: RateHints | None = None
         self.is_ended = False
 
     @property
@@ -106,7 +108,8 @@ class Reply:
             if is_cut:
                 raise self._failed(AnswerCut, "The output limit was used up before any answer.")
             raise self._failed(BadReply, "The reply is empty.")
-        return Completion(self.text, "length" if is_cut else "stop", self.usage, self._model)
+        finish = "length" if is_cut else "stop"
+        return Completion(self.text, finish, self.usage, self._model, self.hints)
 
     def _parsed(self, data: str | bytes) -> Mapping[str, Any]:
         try:

@@ -28,6 +28,7 @@ from runs.engine.protocols import ModelRequest, OnPiece
 from runs.providers import fast_json, http
 from runs.providers.addresses import Reach
 from runs.providers.chat_wire import Reply, body_of
+from runs.providers.rate_hints import rate_hints
 from runs.providers.refusals import refusal
 from runs.providers.sse import EventTooLarge, Parser
 
@@ -91,6 +92,7 @@ class OpenAICompatible:
         try:
             if response.status_code != 200:
                 raise await self._refused(response, limits, request.call.model)
+            reply.hints = rate_hints(response.headers)
             with http.as_call_errors(limits, in_body=True):
                 if "application/json" in response.headers.get("content-type", ""):
                     document = await http.whole(response, limits.max_bytes)

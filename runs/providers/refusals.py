@@ -22,6 +22,7 @@ from runs.domain.errors import (
     UnknownModel,
     WrongKey,
 )
+from runs.providers.rate_hints import rate_hints
 from runs.providers.texts import shortened
 
 MOST_WAIT_S = 86_400.0  # a provider that asks for more than a day is not waited for as said
@@ -52,6 +53,7 @@ def refusal(
         _message(kind, status, shortened(said.message, secret), model),
         status_code=status,
         retry_after_s=wait_s,
+        hints=rate_hints(headers),
     )
 
 

@@ -139,7 +139,6 @@ class Command(BaseCommand):
         if found["output"]:
             self.stdout.write(f"\n{found['output']}")
 
-
     def _write_whole(self, text: str) -> None:
         """In pieces that a pipe takes whole: of an unbuffered larger write, a signal may leave the
         rest unwritten, and nobody is told."""

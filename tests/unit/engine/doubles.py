@@ -222,7 +222,7 @@ class World:
         )
 
     def coordinator(self) -> Coordinator:
-        self.gate = Gate(limit=self.limit)
+        self.gate = Gate(self.limit)
         return Coordinator(
             self.state,
             planner=ListPlanner(self.merges),

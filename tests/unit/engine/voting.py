@@ -86,7 +86,7 @@ class VotingWorld(World):
         return completion(answer)
 
     def coordinator(self) -> Coordinator:
-        self.gate = Gate(limit=self.limit)
+        self.gate = Gate(self.limit)
         return Coordinator(
             self.state,
             planner=self.planner,

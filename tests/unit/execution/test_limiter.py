@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from runs.domain.limits import RateHints
+from runs.engine.protocols import Permit
+from runs.execution.breaker import IN_A_ROW
 from runs.execution.limiter import Change, Gate
 
 
@@ -14,8 +17,8 @@ class Clock:
         return asyncio.get_running_loop().time()
 
 
-def gate(limit: int = 2, per_second: float | None = None) -> Gate:
-    return Gate(limit=limit, per_second=per_second, clock=Clock())
+def gate(limit: int = 2, calls_per_minute: float | None = None, *, is_known: bool = True) -> Gate:
+    return Gate(limit, calls_per_minute, is_known=is_known, clock=Clock())
 
 
 async def settled() -> None:
@@ -29,7 +32,7 @@ async def test_no_more_calls_than_the_limit_are_let_in() -> None:
     await settled()
     assert g.in_flight == 2
     assert g.held == 3
-    g.release()
+    g.release(waiting[0].result())
     await settled()
     assert g.in_flight == 2
     assert sum(task.done() for task in waiting) == 3
@@ -42,34 +45,31 @@ async def test_who_asks_first_is_served_first() -> None:
     order: list[int] = []
 
     async def enter(name: int) -> None:
-        await g.acquire()
+        permit = await g.acquire()
         order.append(name)
+        g.release(permit)
 
-    tasks = [asyncio.create_task(enter(i)) for i in range(4)]
-    for _ in range(4):
-        await settled()
-        g.release()
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*(enter(i) for i in range(4)))
     assert order == [0, 1, 2, 3]
 
 
 async def test_a_cancelled_waiter_takes_no_slot() -> None:
     g = gate(limit=1)
-    await g.acquire()
+    permit = await g.acquire()
     waiter = asyncio.create_task(g.acquire())
     await settled()
     waiter.cancel()
     await settled()
-    g.release()
+    g.release(permit)
     assert g.in_flight == 0
 
 
 async def test_a_waiter_cancelled_as_it_is_let_in_gives_its_slot_back() -> None:
     g = gate(limit=1)
-    await g.acquire()
+    permit = await g.acquire()
     waiter = asyncio.create_task(g.acquire())
     await settled()
-    g.release()
+    g.release(permit)
     waiter.cancel()
     await settled()
     assert g.in_flight == 0
@@ -77,43 +77,124 @@ async def test_a_waiter_cancelled_as_it_is_let_in_gives_its_slot_back() -> None:
 
 async def test_retry_after_is_a_floor_for_everybody() -> None:
     g = gate(limit=10)
+    sent = [await g.acquire() for _ in range(2)]
     began = asyncio.get_running_loop().time()
-    assert g.throttled(0.05) == 0.05
-    g.throttled(0.02)  # a later, shorter word does not open the gate
+    assert g.throttled(sent[0], 0.05) == 0.05
+    g.throttled(sent[1], 0.02)  # a later, shorter word does not open the gate
+    for permit in sent:
+        g.release(permit)
     await asyncio.gather(*(g.acquire() for _ in range(3)))
     assert asyncio.get_running_loop().time() - began >= 0.05
     assert g.blocked_s() >= 0.045
 
 
-async def test_a_burst_of_429s_is_one_episode() -> None:
+async def test_a_burst_of_429s_is_one_cut_and_one_pause() -> None:
     g = gate(limit=10)
-    pauses = [g.throttled(None) for _ in range(5)]
+    sent = [await g.acquire() for _ in range(5)]
+    pauses = [g.throttled(permit, None) for permit in sent]
+    assert g.limit == 7
     assert all(pause <= 0.5 for pause in pauses)
 
 
+async def test_the_limit_grows_back_with_successes_while_it_binds() -> None:
+    g = gate(limit=10)
+    sent = [await g.acquire() for _ in range(10)]
+    g.throttled(sent[0], 0.001)
+    for permit in sent:
+        g.release(permit)
+    for _ in range(200):
+        permits = [await g.acquire() for _ in range(g.limit)]
+        for permit in permits:
+            g.answered(permit, None)
+        for permit in permits:
+            g.release(permit)
+    assert g.limit == 10
+
+
+async def test_the_limit_does_not_grow_where_it_does_not_bind() -> None:
+    g = gate(limit=10)
+    sent = [await g.acquire() for _ in range(10)]
+    g.throttled(sent[0], 0.001)
+    for permit in sent:
+        g.release(permit)
+    for _ in range(50):
+        permit = await g.acquire()
+        g.answered(permit, None)
+        g.release(permit)
+    assert g.limit == 7
+
+
 async def test_calls_a_minute_are_paced() -> None:
-    g = gate(limit=10, per_second=100)
+    g = gate(limit=10, calls_per_minute=60 * 100)
     began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(g.acquire() for _ in range(6)))
-    assert asyncio.get_running_loop().time() - began >= 0.05 * 0.99
+    g.charge(0)
+    for _ in range(25 + 5):  # what a quarter of a second holds, and five more
+        g.release(await g.acquire())
+    assert asyncio.get_running_loop().time() - began >= 0.05 * 0.9
+
+
+async def test_limits_are_learned_from_what_the_provider_says() -> None:
+    g = gate(limit=10)
+    permit = await g.acquire()
+    g.answered(permit, RateHints(calls_per_minute=60 * 100, calls_left=0))
+    g.release(permit)
+    began = asyncio.get_running_loop().time()
+    for _ in range(3):
+        g.release(await g.acquire())
+    assert asyncio.get_running_loop().time() - began >= 0.03 * 0.9
+    assert g.blocked_s() > 0
+
+
+async def test_calls_sent_since_are_taken_off_what_is_left() -> None:
+    g = gate(limit=10)
+    first = await g.acquire()
+    for _ in range(4):
+        await g.acquire()
+    g.answered(first, RateHints(calls_per_minute=6_000, calls_left=6))
+    took = []
+    for _ in range(3):
+        began = asyncio.get_running_loop().time()
+        await g.acquire()
+        took.append(asyncio.get_running_loop().time() - began)
+    assert max(took[:2]) < 0.005 < took[2]
+
+
+async def test_tokens_taken_hold_those_who_come_next() -> None:
+    g = gate(limit=10)
+    permit = await g.acquire()
+    g.answered(permit, RateHints(tokens_per_minute=60 * 10_000, tokens_left=1_000))
+    g.release(permit)
+    await g.acquire()
+    g.charge(1_400)
+    began = asyncio.get_running_loop().time()
+    await g.acquire()
+    assert asyncio.get_running_loop().time() - began >= 0.04 * 0.9
+
+
+async def test_a_gate_that_was_never_answered_begins_with_few_slots() -> None:
+    g = gate(limit=500, is_known=False)
+    assert g.limit == 64
+    permit = await g.acquire()
+    g.answered(permit, None)
+    assert g.limit == 500
 
 
 async def test_waiting_for_a_slot_is_not_counted_as_rate_limit() -> None:
     g = gate(limit=1)
-    await g.acquire()
+    permit = await g.acquire()
     waiter = asyncio.create_task(g.acquire())
     await asyncio.sleep(0.01)
     assert g.blocked_s() == 0
-    g.release()
+    g.release(permit)
     await waiter
 
 
 async def test_changes_are_told_with_their_reason() -> None:
     told: list[Change] = []
-    g = Gate(limit=4, on_change=told.append, clock=Clock())
-    g.throttled(1.0)
+    g = Gate(4, on_change=told.append, clock=Clock())
+    g.throttled(await g.acquire(), 1.0)
     assert told[0].reason == "throttled by the provider"
-    assert told[0].limit == 4
+    assert told[0].limit == 2
 
 
 @pytest.mark.parametrize("in_s", [-5.0, 0.0])
@@ -122,3 +203,71 @@ async def test_a_pause_that_has_passed_is_not_restored(in_s: float) -> None:
     g.restore(g.wall() + in_s)
     await g.acquire()
     assert g.in_flight == 1
+
+
+async def outage(g: Gate, calls: int) -> list[bool]:
+    """All of these calls fail; whether each error counted."""
+    permits = [await g.acquire() for _ in range(calls)]
+    counted = []
+    for permit in permits:
+        counted.append(g.failed(permit))
+        g.release(permit)
+    return counted
+
+
+async def test_an_outage_opens_the_breaker_and_counts_against_nobody() -> None:
+    g = gate(limit=20)
+    counted = await outage(g, 20)
+    assert sum(counted) < 10
+    assert counted[-10:] == [False] * 10
+    assert g.breaker.is_open
+    assert g.held_reason == "the provider does not answer"
+
+
+async def test_one_probe_at_a_time_goes_out_until_one_succeeds() -> None:
+    g = gate(limit=20)
+    await outage(g, 20)
+    g.breaker.probe_from = 0.0
+    probe = await g.acquire()
+    assert probe.is_probe
+    waiting = [asyncio.create_task(g.acquire()) for _ in range(5)]
+    await settled()
+    assert not any(task.done() for task in waiting)
+    g.answered(probe, None)
+    g.release(probe)
+    await settled()
+    assert not g.breaker.is_open
+    assert all(task.done() for task in waiting)
+
+
+async def test_a_failed_probe_waits_longer_for_the_next() -> None:
+    g = gate(limit=20)
+    await outage(g, 20)
+    g.breaker.probe_from = 0.0
+    probe = await g.acquire()
+    assert g.failed(probe) is False
+    g.release(probe)
+    wait = g.breaker.may_probe_in_s(Clock()())
+    assert wait is not None
+    assert wait > 0.9
+
+
+async def test_a_probe_that_is_taken_back_lets_the_next_one_out() -> None:
+    g = gate(limit=20)
+    await outage(g, 20)
+    g.breaker.probe_from = 0.0
+    g.release(await g.acquire())
+    again: Permit = await asyncio.wait_for(g.acquire(), 1)
+    assert again.is_probe
+
+
+async def test_errors_between_successes_open_no_breaker() -> None:
+    g = gate(limit=20)
+    for turn in range(200):
+        permit = await g.acquire()
+        if turn % IN_A_ROW:
+            assert g.failed(permit) is True
+        else:
+            g.answered(permit, None)
+        g.release(permit)
+    assert not g.breaker.is_open
