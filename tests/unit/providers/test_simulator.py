@@ -219,13 +219,15 @@ async def test_named_models_are_the_only_ones(tmp_path: Path, client_for: Client
 
 
 async def test_faults_come_in_their_share(tmp_path: Path, client_for: Clients) -> None:
+    patient = CallLimits(deadline_s=60, connect_s=60, idle_s=60)
+    requests = [request(f"item {number}", limits=patient) for number in range(400)]
     async with simulating(tmp_path, faults=["500:0.2", "529:0.1"]) as provider:
         client = client_for(provider.url)
         await asyncio.gather(
-            *(client.complete(request(f"item {number}"), ignore) for number in range(400)),
-            return_exceptions=True,
+            *(client.complete(each, ignore) for each in requests), return_exceptions=True
         )
         got = Counter(event["fault"] for event in provider.events("start"))
+    assert got.total() == len(requests), "every call arrived"
     assert 50 <= got["500"] <= 110
     assert 20 <= got["529"] <= 65
 
