@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from runs.domain.states import OPEN_RUN
-from runs.models import Pass, Run
+from runs.models import Outcome, Pass, Run
 from runs.planning import again
 from runs.presenters import figures
 from runs.presenters.join_words import Line, brief, lines_of
 from runs.presenters.run_state import Pill, outcome_pill, run_pill
 from runs.queries import passes as queries
+from runs.queries.nested import is_nested
 
 MOST_SHOWN = 4  # side by side
 LONGEST_VALUE = 160
@@ -93,15 +94,13 @@ def _listed(
     run: Run,
     row: Pass,
     frozen: Mapping[str, Any],
-    roots: Mapping[int, Any],
+    roots: Mapping[int, Outcome],
     open_one: Pass | None,
 ) -> Listed:
     root, spec = roots.get(row.n), again.merged(frozen, row.settings)
     is_first = row.n == queries.FIRST
     is_kept = bool(row.status)  # before a second pass the first one's figures are the run's own
-    value = (root.value or "") if root else ""
-    if root and not value:
-        value = outcome_pill(root.kind).text
+    value = _value(run, root) if root else ""
     return Listed(
         n=row.n,
         pill=pill_of(run, row),
@@ -116,6 +115,15 @@ def _listed(
         is_choosable=bool(root) and open_one is None and row.n != run.chosen_pass,
         reason=row.reason,
     )
+
+
+def _value(run: Run, root: Outcome) -> str:
+    """What it gave in one line; of many rows how many are right, where that is known."""
+    quality = root.quality
+    if is_nested(run) and quality.get("accuracy") is not None:
+        right = f"{figures.percent(quality['accuracy'], 1)} right"
+        return f"{right} · {figures.plural(quality.get('ties', 0), 'tie')}"
+    return root.value or root.detail or outcome_pill(root.kind).text
 
 
 def _differences(frozen: Mapping[str, Any], spec: Mapping[str, Any]) -> tuple[Line, ...]:

@@ -13,6 +13,14 @@ from runs.queries.runs import BranchRow
 
 MOST_CELLS = 60
 MOST_PARTS = 200
+TITLES = {
+    "concatenate": "Joined text",
+    "merge": "Merged text",
+    "union": "One list",
+    "numeric": "Number",
+    "fields": "JSON object",
+    "judge": "The judge’s choice",
+}
 TONES = {"done": "done", "gaps": "gaps", "tie": "tie", "failed": "failed"}
 
 
@@ -84,7 +92,7 @@ def aggregate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) 
         return _votes(run, outcome, children)
     if method == "gate":
         return _gate(run, outcome, children)
-    return _text(run, outcome, children, is_merge=method == "merge")
+    return _text(run, outcome, children, method)
 
 
 # Votes
@@ -183,16 +191,17 @@ def _was(count: int) -> str:
 
 
 def _text(
-    run: Run, outcome: Outcome | None, children: Sequence[BranchRow], *, is_merge: bool
+    run: Run, outcome: Outcome | None, children: Sequence[BranchRow], method: str
 ) -> Aggregate:
-    title = "Merged text" if is_merge else "Joined text"
+    """Only a concatenation is shown part by part; all others give a whole of their own."""
+    title, is_whole = TITLES.get(method, "Outcome"), method != "concatenate"
     if outcome is None:
         answered = sum(child["status"] == "succeeded" for child in children)
-        verdict, progress = _undecided(run, answered), _progress(run, children, is_merge)
+        verdict, progress = _undecided(run, answered), _progress(run, children, method == "merge")
         return Aggregate("text", title, verdict=verdict, progress=() if verdict else progress)
     text, pill = outcome.value or "", outcome_pill(outcome.kind)
     gaps = _gaps(outcome, children)
-    pieces = gaps if is_merge or not text else _pieces(run, outcome, children)
+    pieces = gaps if is_whole or not text else _pieces(run, outcome, children)
     words = f"{figures.plural(len(text.split()), 'word')}" if text else ""
     hint = " · ".join(
         part for part in (words, figures.plural(len(gaps), "gap") if gaps and text else "") if part
@@ -207,7 +216,7 @@ def _text(
         verdict=verdict,
         pieces=pieces,
         text=text,
-        more_pieces=max(len(children) - MOST_PARTS, 0) if not is_merge else 0,
+        more_pieces=max(len(children) - MOST_PARTS, 0) if not is_whole else 0,
         is_told=not text,
     )
 

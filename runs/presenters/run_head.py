@@ -24,6 +24,15 @@ SPLITS = {
     "row": ("row", "rows"),
     "prompts": ("prompt over one input", "prompts over one input"),
 }
+VOTED = {
+    "majority": "majority",
+    "union": "one list of their items",
+    "numeric": "one number of theirs",
+    "fields": "JSON voted field by field",
+    "judge": "a judge picks",
+    "merge": "merged by a model",
+    "concatenate": "put together in order",
+}
 POLICIES = {
     "stop": "the first failure stops it",
     "all": "all are needed",
@@ -53,7 +62,7 @@ def _work(run: Run, spec: Mapping[str, Any]) -> str:
         return _each(run, spec)
     if run.pattern == "voting":
         tie = ", the first seen wins a tie" if join.get("ties") == "first_seen" else ""
-        return f"Voting · {figures.plural(count, 'vote')}, majority{tie}"
+        return f"Voting · {figures.plural(count, 'vote')}, {VOTED.get(join['method'], '')}{tie}"
     if join["method"] == "gate":
         guards = max(count - 1, 0)
         return (
