@@ -58,6 +58,10 @@ class JoinAgainForm(ConfigurationForm):
         chosen = str(self.value("on_failure.policy"))
         return asked if chosen in asked else (chosen, *asked)
 
+    def value(self, name: str) -> Any:
+        """Nothing for a control that this form has not."""
+        return super().value(name) if name in self.fields else None
+
     def offer_models(self, connections: Iterable[str]) -> None:
         """What the selects of connections offer."""
         names = [("", "The branches’"), *((name, name) for name in connections)]

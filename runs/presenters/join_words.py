@@ -50,7 +50,8 @@ def lines_of(spec: Mapping[str, Any]) -> list[Line]:
     if not each:
         return [*_join(spec["join"], spec), ("If branches fail", _policy(spec))]
     votes = [*_join(spec["join"], spec), ("If votes fail", _policy(spec))]
-    above = [*_join(each["join"], spec), ("If a vote gives nothing", _policy(each))]
+    own = each.get("join") or {"method": "concatenate"}
+    above = [*_join(own, spec), ("If a vote gives nothing", _policy(each))]
     return [*votes, *((f"All together: {_lower(what)}", value) for what, value in above)]
 
 

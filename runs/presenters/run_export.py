@@ -21,6 +21,10 @@ ATTEMPT_FIELDS = (
     "held_ms", "held_reason", "status_code", "retry_after_s", "error_kind", "error",
     "input_tokens", "output_tokens", "cost_usd", "is_cost_confirmed",
 )  # fmt: skip
+PASS_FIELDS = (
+    "n", "kind", "settings", "status", "outcome", "reason", "calls", "spent_usd", "started_at",
+    "ended_at",
+)  # fmt: skip
 
 
 def file_name(run: Run, kind: str) -> str:
@@ -43,6 +47,7 @@ def as_json(run: Run) -> str:
                 "number", "parent_number", "label", "children", "status", "outcome"
             )
         ),
+        "passes": list(run.passes.order_by("n").values(*PASS_FIELDS)),
         "outcomes": [_outcome(one) for one in queries.outcomes(run)],
         "branches": _branches(run),
     }
@@ -54,6 +59,7 @@ def _run(run: Run) -> dict[str, Any]:
         "id", "name", "number", "pattern", "method", "status", "outcome", "reason", "is_simulated",
         "is_replayed",
         "warnings", "created_at", "launched_at", "ended_at", "budget_usd", "spent_usd", "calls",
+        "chosen_pass",
     )  # fmt: skip
     return {name: getattr(run, name) for name in names}
 

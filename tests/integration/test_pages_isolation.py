@@ -37,6 +37,7 @@ def foreign(other_user: User) -> dict[str, int]:
         "run_id": run.pk,
         "number": 0,
         "position": 0,
+        "n": 1,
         "configuration_id": make_configuration(other_user).pk,
         "template_id": make_template(other_user).pk,
         "dataset_id": make_dataset(other_user).pk,

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from runs.domain.errors import Conflict, InvalidConfiguration
-from runs.models import Answer, Branch, Item, Join, Outcome, Pass, Run, row_id
+from runs.models import Answer, Branch, Join, Outcome, Pass, Run, row_id
 from runs.planning import again
 from runs.planning import configuration as configurations
 from runs.queries import passes as queries
@@ -16,10 +16,10 @@ from runs.queries import runs as run_queries
 from runs.services import passes, rejoining
 from runs.services.runs import delete
 from runs.services.trying import Wish
-from tests.factories import make_branch, make_connection, make_run, sectioning_spec, voting_spec
+from tests.factories import make_branch, make_connection, make_run, sectioning_spec
 from tests.nested import make_nested_run
+from tests.passes import end, make_ended
 
-ANSWERS = ("It is billing.\nbug", "billing\nbilling", "billing", "bug", "bug and no more")
 LAST_LINE = {"join": {"method": "majority", "reader": {"kind": "last_line"}}}
 JUDGE = {"join": {"method": "judge"}}
 
@@ -30,49 +30,6 @@ def run(user: User) -> Run:
         user, name="Simulated", model_names=["simulated"], price_input=1.0, price_output=2.0
     )
     return make_ended(user)
-
-
-def make_ended(user: User, **values: Any) -> Run:
-    """A vote of five that ended, with its outcome."""
-    spec = configurations.dump(configurations.parse(voting_spec(votes={"samples": len(ANSWERS)})))
-    values = {
-        "spec": spec,
-        "status": "succeeded",
-        "outcome": "decided",
-        "reason": "3 of 5",
-    } | values
-    made = make_run(user, branches_planned=len(ANSWERS), seq=7, calls=5, spent_usd=0.5, **values)
-    Join.objects.filter(run=made).update(
-        children=len(ANSWERS), status="done", outcome="decided", value="billing"
-    )
-    Item.objects.create(run=made, number=0, label="Ticket", fields={"input": "charged twice"})
-    for number, answer in enumerate(ANSWERS):
-        make_branch(made, number, answer, status="succeeded", reading="billing")
-    make_outcome(made, 1, "billing", tally={"billing": 3, "bug": 2})
-    return made
-
-
-def make_outcome(run: Run, n: int, value: str | None, kind: str = "decided", **more: Any) -> None:
-    entries = [[child, "used", "", "billing"] for child in range(len(ANSWERS))]
-    quality = {"agreement": 0.6, "coverage": 1.0, "margin": 1, **more}
-    Outcome.objects.create(
-        run=run,
-        join_id=row_id(run.pk, 0),
-        pass_n=n,
-        kind=kind,
-        value=value,
-        detail=f"{value} it is",
-        contributions=entries,
-        quality=quality,
-    )
-
-
-def end(made: Pass, value: str | None = "bug", kind: str = "decided", **more: Any) -> None:
-    """As a worker would: an outcome, and the pass's own end."""
-    make_outcome(made.run, made.n, value, kind, **more)
-    Pass.objects.filter(pk=made.pk).update(
-        status="succeeded", outcome=kind, reason="bug it is", ended_at=timezone.now()
-    )
 
 
 def fresh(run: Run) -> Run:
@@ -218,9 +175,7 @@ def test_what_the_join_reads_follows_the_pass_that_counts(run: Run) -> None:
     end(passes.join_again(run=run, changes=LAST_LINE))
     passes.choose(run=run, n=2)
     readings = list(Branch.objects.filter(run=run).order_by("index").values_list("reading", "seq"))
-    assert readings == [
-        ("bug", 9), ("billing", 0), ("billing", 0), ("bug", 9), ("bug and no more", 9),
-    ]  # fmt: skip
+    assert readings == [("it is billing", 9), *[("billing", 0)] * 2, *[("bug", 0)] * 2]
 
 
 def test_the_first_pass_can_count_again(run: Run) -> None:
@@ -293,7 +248,7 @@ def test_a_preview_is_the_real_outcome(run: Run) -> None:
     tried = look(run, LAST_LINE).tried
     assert tried is not None
     assert not isinstance(tried.result, Wish)
-    assert tried.result.quality["tally"] == {"billing": 2, "bug": 2, "bug and no more": 1}
+    assert tried.result.quality["tally"] == {"billing": 2, "bug": 2, "it is billing": 1}
     assert tried.result.kind == "tie"
     assert not Pass.objects.filter(n=2).exists()
 
