@@ -50,7 +50,7 @@ window.addEventListener("pageshow", () => {
 
 // The key says what was launched: the same form sent twice launches once, a changed one anew.
 const key = form?.elements.idempotency_key;
-form?.addEventListener("input", () => {
+if (key) form.addEventListener("input", () => {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   key.value = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 });
@@ -70,9 +70,9 @@ for (const kind of ["input", "change"]) {
   if (trial) form?.addEventListener(kind, tryAgain);
 }
 
-// Work typed and not saved is not lost by a stray click.
+// Work typed and not saved is not lost by a stray click; only what can be saved is such work.
 let isDirty = false;
-form?.addEventListener("input", () => { isDirty = true; });
+form?.addEventListener("input", () => { isDirty = Boolean(key); });
 form?.addEventListener("submit", () => { isDirty = false; });
 window.addEventListener("beforeunload", (event) => { if (isDirty) event.preventDefault(); });
 
