@@ -83,7 +83,7 @@ def draw(
         "pattern": "voting",
         "each": {"by": "row"},
         "votes": {"samples": voters},
-        "join": {"method": "union", "items": {"kind": "lines"}, "least_support": support},
+        "join": {"method": "union", "items": {"kind": "json"}, "least_support": support},
         "prompts": [{"text": "{{ row.question_id }}"}],
         "call": {"connection": name, "model": "recorded"},
         "provider": {

@@ -17,7 +17,6 @@ MOST_BYTES = 50_000_000
 LONGEST_LINE = 10_000_000  # bytes
 MOST_PARSED = 1_024  # questions kept parsed
 FIELD = "recording"
-NO_ITEMS = "[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +139,14 @@ def _samples(entry: Mapping[str, Any]) -> Samples:
 
 
 def _text(sample: Mapping[str, Any]) -> str:
-    """The whole text where it is there, else the answer or the items, one a line: a list without
-    items says so. An answer that could not be read is none, whatever its text."""
+    """The whole text where it is there, else the answer, or the items as a JSON array. An answer
+    that could not be read is none, whatever its text."""
     answer = _written(sample["answer"]) if "answer" in sample else None
     if answer is not None and not answer.strip():
         return ""
     text = sample.get("text") or answer
-    if text is None:
-        items = "\n".join(map(_written, sample.get("items", [])))
-        text = items or (NO_ITEMS if "items" in sample else "")
+    if text is None and "items" in sample:
+        text = json.dumps(sample["items"], ensure_ascii=False)
     return _fit(_written(text))
 
 

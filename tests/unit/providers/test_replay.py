@@ -64,10 +64,10 @@ async def test_a_sample_is_found_by_the_question_or_its_id(recording: Path) -> N
     assert (await ask(client, "7", 39)).text == "39"
 
 
-async def test_the_whole_text_comes_before_the_answer_and_items_one_a_line(recording: Path) -> None:
+async def test_the_whole_text_comes_before_the_answer_and_items_are_json(recording: Path) -> None:
     client = client_of(recording)
     assert (await ask(client, "cats", 2)).text == "So it is 6"
-    assert (await ask(client, "cats", 3)).text == "a | X\nb | Y"
+    assert (await ask(client, "cats", 3)).text == '["a | X", "b | Y"]'
 
 
 async def test_a_recorded_list_without_items_is_an_answer_that_says_so(tmp_path: Path) -> None:
