@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from runs.aggregation import jsontext
+from runs.aggregation.normalize import folded, normalized, plain, trimmed
 from runs.aggregation.normalize import key as short
-from runs.aggregation.normalize import normalized, plain, trimmed
 from runs.domain.joins import ItemReader, ItemsKind
 
 LONGEST_TEXT = 1_000_000  # characters; a longer answer is not read, since its end would be lost
@@ -105,8 +105,10 @@ def _compared(found: frozenset[str], wanted: frozenset[str]) -> tuple[int, int, 
 
 def _keys(reader: ItemReader, text: str) -> frozenset[str]:
     kind = ItemsKind.JSON if text.lstrip().startswith(("[", "{")) else ItemsKind.LINES
-    listed = read(ItemReader(kind, key=reader.key), text).items
-    return frozenset(item.key for item in listed or ())
+    listed = read(ItemReader(kind, key=reader.key), text).items or ()
+    if reader.kind is ItemsKind.JSON:
+        return frozenset(item.key for item in listed)
+    return frozenset(item.key if item.fields is not None else _key(item.text) for item in listed)
 
 
 # One item a line
@@ -176,6 +178,13 @@ def _texts(texts: Iterable[str]) -> ItemList:
 def _text_item(text: str) -> Item | None:
     compared = _key(text)
     return Item(compared, trimmed(text)) if compared else None
+
+
+def _stated_item(text: str) -> Item | None:
+    """An item that JSON marks off: nothing around it is formatting."""
+    compared = folded(text)
+    compared = compared if len(compared) <= LONGEST_KEY else short(text)
+    return Item(compared, " ".join(plain(text).split())) if compared else None
 
 
 def _key(text: str) -> str:
@@ -251,7 +260,7 @@ def _has_key(reader: ItemReader, value: Mapping[str, Any]) -> bool:
 def _json_item(reader: ItemReader, value: Any) -> Item | None:
     if not isinstance(value, dict):
         text = jsontext.as_text(value)
-        return None if text is None else _text_item(text)
+        return None if text is None else _stated_item(text)
     if not reader.key:
         return Item(_key(jsontext.comparable(value)), _one_line(value), value) if value else None
     if not _has_key(reader, value):

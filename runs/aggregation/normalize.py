@@ -53,6 +53,12 @@ def normalized(text: str) -> str:
         folded = again
 
 
+def folded(text: str) -> str:
+    """`plain` on one line, with case folded: what is compared of a text that stands by itself, as
+    in a JSON list, where marks around it are its own."""
+    return _SPACES.sub(" ", plain(plain(text).casefold())).strip()
+
+
 def key(text: str) -> str:
     """`normalized`, at most `LONGEST_KEY` characters: a long text ends in a digest of the whole."""
     whole = normalized(text)

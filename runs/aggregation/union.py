@@ -82,7 +82,9 @@ def join(settings: Union, entries: Sequence[Entry], calls: CallsSoFar) -> Outcom
     gaps = [e for e in entries if not e.is_usable and e.child.state is not ChildState.SPARED]
     return Outcome(
         OutcomeKind.JOINED_WITH_GAPS if gaps else OutcomeKind.JOINED,
-        items.written([found.item for found in kept.values()], as_json=_is_json(settings, named)),
+        items.written(
+            [found.item for found in kept.values()], as_json=settings.items.kind is ItemsKind.JSON
+        ),
         contributions,
         {**coverage(entries, contributions), **_figures(readable, folded, named, needed)},
         _detail(settings, readable, named, kept, needed, gaps),
@@ -105,12 +107,6 @@ def _named(readable: Sequence[Entry], folded: Mapping[str, str]) -> dict[str, Na
             if not found.sources or found.sources[-1] != entry.child.index:
                 found.sources.append(entry.child.index)
     return named
-
-
-def _is_json(settings: Union, named: Mapping[str, Named]) -> bool:
-    if not named:
-        return settings.items.kind is ItemsKind.JSON
-    return any(found.item.fields is not None for found in named.values())
 
 
 def _contribution(

@@ -93,6 +93,7 @@ class Coordinator:
             self._journal,
             on_open=self._queue,
             on_loss=self._stop_below,
+            on_over=lambda join: self._stop(join, "not needed: its join had ended"),
             on_root=self._root_ended,
         )
 
@@ -309,6 +310,8 @@ class Coordinator:
             return
         self.run.outcome = root.kind
         self.run.reason = self.run.reason or root.detail[:300]
+        self._calls.shut()
+        await self._calls.close(0)  # what a failed join no longer needs
         await self._release(self._status(root.kind))
 
     def _status(self, kind: OutcomeKind) -> RunStatus:

@@ -28,7 +28,8 @@ FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
 
 class Joining:
     """`on_open` is given each new branch; `on_loss` a join of joins that stops at a loss, and the
-    reason; `on_root` is called once, when the root has ended."""
+    reason; `on_over` a join that ended while calls it asked for are open; `on_root` is called once,
+    when the root has ended."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Joining:
         *,
         on_open: Callable[[BranchState], None],
         on_loss: Callable[[JoinState, str], None],
+        on_over: Callable[[JoinState], None],
         on_root: Callable[[], None],
     ) -> None:
         self._run = run
@@ -45,6 +47,7 @@ class Joining:
         self._journal = journal
         self._on_open = on_open
         self._on_loss = on_loss
+        self._on_over = on_over
         self._on_root = on_root
         self._numbers = count(max(run.branches, default=-1) + 1)
         self.prompts: dict[int, str] = {}  # of the calls that joins asked for
@@ -225,6 +228,8 @@ class Joining:
         is_failed = outcome.kind in FAILED_OUTCOMES
         join.become(JoinStatus.FAILED if is_failed else JoinStatus.DONE)
         self._journal.join(join)
+        if any(self._run.branches[n].status not in ENDED_BRANCH for n in join.asked.values()):
+            self._on_over(join)
         if join.parent is None:
             self._on_root()
             return

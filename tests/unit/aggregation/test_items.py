@@ -151,7 +151,8 @@ def test_a_list_is_shortened_for_tables(answer, short):
 @pytest.mark.parametrize(
     ("value", "gold", "expected"),
     [
-        ("a | X\nb | Y", '["a | x", "c | Z", "A | X."]', (1, 2, 2)),
+        ("a | X\nb | Y", '["a | x", "c | Z", "A  | X"]', (1, 2, 2)),
+        ("a | X\nb | Y", '["a | x", "c | Z", "A | X."]', (1, 2, 3)),  # JSON says where a text ends
         ("", "[]", (0, 0, 0)),
         ("a", "", (0, 1, 0)),
         ('[\n{"name": "a", "n": 1}\n]', '["A"]', (1, 1, 1)),

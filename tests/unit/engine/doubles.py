@@ -206,6 +206,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     money: FlatPrice = field(default_factory=FlatPrice)
     figures: Counting = field(default_factory=Counting)
+    planner: ListPlanner | None = None
 
     def __post_init__(self) -> None:
         self.state = RunState(
@@ -225,7 +226,7 @@ class World:
         self.gate = Gate(self.limit)
         return Coordinator(
             self.state,
-            planner=ListPlanner(self.merges),
+            planner=self.planner or ListPlanner(self.merges),
             store=self.store,
             observer=Silent(),
             money=self.money,

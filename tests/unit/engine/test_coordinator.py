@@ -1,6 +1,7 @@
 """A run from its first wave to its end, in memory."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +15,21 @@ from runs.domain.errors import (
     Throttled,
     WrongKey,
 )
+from runs.domain.plan import Role
 from runs.domain.policies import Budget, OnFailure
-from runs.domain.results import Completion
+from runs.domain.results import (
+    Ask,
+    CallKey,
+    CallsSoFar,
+    Child,
+    Completion,
+    JoinCall,
+    Outcome,
+    OutcomeKind,
+)
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
 from runs.engine.protocols import Control, LateAnswer, ModelRequest
-from runs.engine.state import BranchState
+from runs.engine.state import BranchState, JoinState
 from tests.unit.engine.doubles import (
     FlatPrice,
     ListPlanner,
@@ -306,3 +317,34 @@ async def test_a_hold_is_remembered_from_its_beginning() -> None:
     await world.coordinator().work(Control(hold=True))
     assert world.state.status is RunStatus.HELD
     assert world.state.held_since_ms is not None
+
+
+class TwoMerges(ListPlanner):
+    """Asks for two calls at once, and ends as soon as one of them has."""
+
+    def aggregate(
+        self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
+    ) -> Outcome | Ask:
+        keys = [CallKey(Role.MERGE, 1, index) for index in range(2)]
+        if not calls:
+            return Ask(tuple(JoinCall(key, f"merge {key.index}", "merge") for key in keys))
+        return Outcome(OutcomeKind.MERGE_FAILED, None, ())
+
+
+async def test_a_join_that_failed_leaves_no_call_open() -> None:
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        if request.prompt == "merge 0":
+            raise WrongKey
+        if request.prompt == "merge 1":
+            await asyncio.get_running_loop().create_future()
+        return completion()
+
+    world = World(children=2, client=ScriptedClient(reply), planner=TwoMerges())
+    run = await world.run()
+    assert run.status is RunStatus.FAILED
+    merges = [branch for branch in run.branches.values() if branch.role is Role.MERGE]
+    assert [str(branch.status) for branch in merges] == ["failed", "cancelled"]
+    assert merges[1].reason == "not needed: its join had ended"
+    assert set(world.store.branches.values()) == {"succeeded", "failed", "cancelled"}
+    assert AttemptStatus.SENT not in world.store.attempts.values()
+    assert run.in_flight == 0
