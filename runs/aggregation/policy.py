@@ -33,12 +33,15 @@ def refusal(policy: FailurePolicy, entries: Sequence[Entry]) -> tuple[OutcomeKin
 
 
 def _why_failed(policy: FailurePolicy, lost: Sequence[Entry]) -> str:
-    first = lost[0].child
-    others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    verb = "failed" if first.state is ChildState.FAILED else "did not end"
+    failed = sum(entry.child.state is ChildState.FAILED for entry in lost)
+    same = failed or len(lost)  # as the first of them: those that failed, or else did not end
+    others = f" and {same - 1:,} more" if same > 1 else ""
+    verb = "failed" if failed else "did not end"
+    left = len(lost) - same
+    cancelled = f" ({left:,} {'was' if left == 1 else 'were'} cancelled)" if left else ""
     rule = (
         "the run stops at the first failure"
         if policy.on_failure is OnFailure.STOP
         else "every branch is needed"
     )
-    return f"{name_of(first)}{others} {verb}, and {rule}"
+    return f"{name_of(lost[0].child)}{others} {verb}{cancelled}, and {rule}"
