@@ -153,7 +153,9 @@ def _throttled(run: Mapping[str, Any]) -> Cell:
     attempts, throttled = kpis.get("attempts") or 0, kpis.get("throttled") or 0
     share = throttled / attempts if attempts else 0.0
     parts = [Part(f"{figures.thousands(throttled)} of {figures.plural(attempts, 'call')}")]
-    parts.append(Part(f"{figures.seconds(kpis.get('held_s') or 0)} held"))
+    reason = kpis.get("held_reason") if run["ended_ms"] is None else ""
+    held = Part(f"{figures.seconds(kpis.get('held_s') or 0)} held")
+    parts.append(Part(f"held now: {reason}", "bad") if reason else held)
     tip = (
         "Calls that the provider refused with “too many”. "
         "Held: time that calls waited here so as not to be refused."

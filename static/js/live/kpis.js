@@ -92,9 +92,10 @@ function cost(run) {
 function throttled(run) {
   const attempts = run.kpis.attempts || 0;
   const refused = run.kpis.throttled || 0;
+  const reason = run.ended_ms === null ? run.kpis.held_reason : "";
   const sub = dotted([
     part(`${thousands(refused)} of ${plural(attempts, "call")}`),
-    part(`${seconds(run.kpis.held_s || 0)} held`),
+    reason ? part(`held now: ${reason}`, "bad") : part(`${seconds(run.kpis.held_s || 0)} held`),
   ]);
   const value = percent(attempts ? refused / attempts : 0, 1).slice(0, -1);
   return cell("throttled", "Throttled", value, "%", sub, refused ? [bar("held", refused, attempts)] : []);
