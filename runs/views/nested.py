@@ -52,7 +52,7 @@ def row(request: HttpRequest, run_id: int, position: int) -> HttpResponse:
 @require_GET
 def curve(request: HttpRequest, run_id: int) -> HttpResponse:
     """What more votes bring, reckoned when it is asked for: it looks at every vote."""
-    run = get_object_or_404(run_queries.owned(request.user), pk=run_id)
+    run = passes.as_counted(get_object_or_404(run_queries.owned(request.user), pk=run_id))
     if not queries.is_nested(run):
         raise Http404
     is_part = bool(request.headers.get("HX-Request"))

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance import oracle
 from tests.browser.pages import PATIENCE_MS, Complaints, field, launch, open_triage
+from tests.browser.test_axe import grave
 from tests.processes import Parweb, Simulator
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,7 @@ def test_another_reader_is_previewed_joined_compared_and_counts(
     field(page, "majority.reader.kind").select_option("whole_text")
     expect(preview).not_to_contain_text("The same outcome as what counts now")
     expect(preview).to_contain_text("No model is asked: it costs nothing")
+    assert grave(page) == []
     page.get_by_role("button", name="Join again").dblclick()
 
     page.wait_for_url(re.compile(rf"/runs/{run}/compare/\?passes=1,2$"))
@@ -45,6 +47,7 @@ def test_another_reader_is_previewed_joined_compared_and_counts(
     expect(page.locator(".kg")).to_contain_text("baseline")
     assert calls(parweb) == asked
     assert oracle.query(parweb.data, "SELECT count(*) FROM runs_pass") == [(2,)]
+    assert grave(page) == []
 
     count.click()
     page.wait_for_url(re.compile(rf"/runs/{run}/$"))
