@@ -30,6 +30,11 @@ def callers(configuration: Configuration) -> Iterator[Caller]:
             yield Caller(f"votes.models.{number}", choice.connection, choice.model)
     else:
         yield Caller("call", call.connection, call.model)
+    yield from asked_by(configuration)
+
+
+def asked_by(configuration: Configuration) -> Iterator[Caller]:
+    """Whom the configuration's joins may ask."""
     joins = {"join": configuration.join}
     if configuration.pattern == "voting" and configuration.each is not None:
         joins["each.join"] = configuration.each.join

@@ -19,7 +19,7 @@ from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
 from runs.models import Answer, Branch, Join, Outcome, Pass, Run, row_id
 from runs.models.wishes import wish
 from runs.planning import again
-from runs.planning.callers import Caller, asked
+from runs.planning.callers import Caller, asked_by
 from runs.planning.configuration import Configuration
 from runs.queries import passes as queries
 from runs.services import resolving
@@ -129,7 +129,7 @@ def _same(earlier: Pass, settings: Mapping[str, Any]) -> Pass:
 def _connections(run: Run, configuration: Configuration) -> dict[str, Any]:
     """The run's frozen connections with those that its joins are to ask now; a price once frozen
     stays. Raises `InvalidConfiguration`."""
-    uses = list(_asked(configuration))
+    uses = list(asked_by(configuration))
     found, errors = resolving.connections(run.owner, configuration, uses)
     if run.budget_usd is not None and run.budget_calls is None:
         errors += [_unpriced(use) for use in uses if found.prices.get(use.key, 0) is None]
@@ -143,15 +143,6 @@ def _connections(run: Run, configuration: Configuration) -> dict[str, Any]:
         else:
             frozen[name] = {**old, "prices": {**new["prices"], **old.get("prices", {})}}
     return frozen
-
-
-def _asked(configuration: Configuration) -> Iterator[Caller]:
-    joins = [("join", configuration.join)]
-    if configuration.pattern == "voting" and configuration.each is not None:
-        joins.append(("each.join", configuration.each.join))
-    for field, join in joins:
-        if found := asked(configuration, join, field):
-            yield found
 
 
 def _unpriced(use: Caller) -> InvalidInput:

@@ -10,10 +10,12 @@ from runs.domain.plan import Item, PlannedJoin, Role
 from runs.domain.results import Ask, Child, ChildState, ContributionKind, Outcome
 from runs.domain.states import BranchStatus
 from runs.engine.state import JoinState
+from runs.execution import again
 from runs.execution.planner import RunPlanner
 from runs.models import Branch, Join, Run
 from runs.models import Item as ItemRow
 from runs.models import Outcome as OutcomeRow
+from runs.planning.callers import asked_by
 from runs.planning.configuration import Configuration
 from runs.queries import passes as queries
 from runs.services.trying import Trial, Tried, Wish, wish_of
@@ -41,6 +43,8 @@ def preview(run: Run, configuration: Configuration) -> Preview:
     """The root's outcome under the changed `configuration`, or all calls that it would take."""
     joins = list(Join.objects.filter(run=run).order_by("number"))
     sample = joins[: MOST_JOINS + 1]
+    if len(sample) < len(joins) and not any(asked_by(configuration)):
+        return Preview(len(joins) - 1, 0)  # a part of the rows tells no outcome
     texts = queries.child_texts(run, [join.number for join in sample])
     below, looked_at = len(joins) - 1, len(sample) - 1
     if sum(map(len, texts.values())) > MOST_CHARACTERS:
@@ -124,19 +128,16 @@ class _Bench:
 
     def _children(self, state: JoinState) -> Iterator[Child]:
         opened = self._branches.get(state.number, {})
-        unopened = self._unopened(state, opened) if len(opened) < state.children else {}
-        state.opened, state.is_settled = len(opened), bool(unopened)
+        kind, reason = self._unopened(state) if len(opened) < state.children else ("", "")
+        is_spared = kind == ContributionKind.SPARED
+        state.opened, state.is_settled = len(opened), is_spared
+        left = ChildState.SPARED if is_spared else ChildState.CANCELLED
         for index in range(state.children):
             spec = self._planner.spec(state, index)
             voter = spec.voter or spec.call.model
-            child = Child(index, spec.label, ChildState.CANCELLED, role=spec.role, voter=voter)
+            child = Child(index, spec.label, left, reason=reason, role=spec.role, voter=voter)
             branch = opened.get(index)
-            if branch is not None:
-                yield self._answered(child, branch)
-            elif index in unopened:
-                yield replace(child, state=ChildState.SPARED, reason=unopened[index])
-            else:
-                yield replace(child, reason=self._run.reason or "never started")
+            yield child if branch is None else self._answered(child, branch)
 
     def _answered(self, child: Child, branch: Branch) -> Child:
         return replace(
@@ -148,17 +149,16 @@ class _Bench:
             role=Role(branch.role),
         )
 
-    def _unopened(self, state: JoinState, opened: Mapping[int, Branch]) -> dict[int, str]:
-        """Votes that were spared when the run was made, by index, with the reason."""
-        first = OutcomeRow.objects.filter(
-            run=self._run, join_id=self._joins[state.number].pk, pass_n=queries.FIRST
-        ).first()
-        entries = first.contributions if first else []
-        return {
-            index: reason
-            for index, kind, reason, _ in entries
-            if kind == ContributionKind.SPARED and index not in opened
-        }
+    def _unopened(self, state: JoinState) -> tuple[str, str]:
+        """What became of votes without a row when the run was made, and why."""
+        rows = OutcomeRow.objects.filter(
+            join_id=self._joins[state.number].pk, pass_n=queries.FIRST
+        ).values_list("contributions", flat=True)
+        entries = rows.first()
+        if not entries:
+            return "", again.NOT_OPENED
+        _, kind, reason, _ = entries[-1]
+        return kind, reason or again.NOT_OPENED
 
 
 def _child(state: JoinState, value: str | None, outcome: str) -> Child:

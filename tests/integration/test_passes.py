@@ -264,12 +264,13 @@ def test_a_preview_of_a_judge_is_its_calls_and_price(run: Run) -> None:
 def test_spared_votes_stay_spared_and_lost_ones_lost(run: Run) -> None:
     Branch.objects.filter(run=run, index__gte=3).delete()
     outcome = Outcome.objects.get(run=run)
-    outcome.contributions[3] = [3, "spared", "not run: settled after 3 of 5", None]
-    outcome.contributions[4] = [4, "missing", "budget", None]
-    outcome.save()
-    tried = look(run, LAST_LINE).tried
-    assert tried is not None
-    assert [child.state for child in tried.children[3:]] == ["spared", "cancelled"]
+    for kind, state in (("spared", "spared"), ("missing", "cancelled")):
+        outcome.contributions[3:] = [[n, kind, f"told as {kind}", None] for n in (3, 4)]
+        outcome.save()
+        tried = look(run, LAST_LINE).tried
+        assert tried is not None
+        told = [(child.state, child.reason) for child in tried.children[3:]]
+        assert told == [(state, f"told as {kind}")] * 2
 
 
 def test_a_section_run_is_previewed_with_its_labels(user: User) -> None:
@@ -306,7 +307,7 @@ def test_a_large_run_is_reckoned_from_a_sample(user: User, monkeypatch: pytest.M
     run = make_nested_run(user, rows=8, status="succeeded")
     for branch in Branch.objects.filter(run=run, status="succeeded"):
         make_answer(branch, f"{branch.reading}, {branch.index}")
-    assert look(run, {"join": {"method": "majority"}}) == rejoining.Preview(8, 2)
+    assert look(run, {"join": {"method": "majority"}}) == rejoining.Preview(8, 0)
     tried = look(run, JUDGE).tried
     assert tried is not None
     assert isinstance(tried.result, Wish)
