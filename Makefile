@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCKED := --require-hashes --requirement
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check cluster lock clean
+.PHONY: help up test check bench cluster lock clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ check: $(VENV)/.dev ## Run linters, type checks and the architecture check
 	@$(BIN)/python manage.py check --fail-level WARNING
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py checktemplates
+
+bench: $(VENV)/.dev ## Measure the engine against the simulated provider, into docs/benchmarks.md
+	@$(BIN)/python bench/engine.py --out docs/benchmarks.md
 
 lock: ## Write requirements/*.txt anew from pyproject.toml (needs uv)
 	@sh requirements/lock.sh

@@ -247,12 +247,17 @@ class EngineLoop:
 _running: EngineLoop | None = None
 
 
-def start(settings: LoopSettings) -> EngineLoop:
-    """Start this process's loop. What is loaded by now stays: the garbage collector need not look
-    at it again, and looks seldom at the many small objects of calls (a tenth of their CPU)."""
+def quiet_collector() -> None:
+    """What is loaded by now stays: the garbage collector need not look at it again, and looks
+    seldom at the many small objects of calls (a tenth of their CPU)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def start(settings: LoopSettings) -> EngineLoop:
+    """Start this process's loop."""
+    quiet_collector()
     global _running  # noqa: PLW0603  one a process, as the design wants it
     _running = EngineLoop(settings)
     _running.start()
