@@ -3,9 +3,9 @@
     .venv/bin/python bench/engine.py [--repeat 3] [--only plain,streamed] [--out docs/benchmarks.md]
 
 Each measurement is a process of its own; the variants of a scenario take turns, and medians are
-Each measurement is a process of its own; the variants of a scenario take turns, and medians are
 told. CPU is that of the measuring process (user and system) for 1,000 calls, the simulator's is
 told apart. Ideal is calls ÷ in flight × latency. Needs the development requirements.
+"""
 
 import argparse
 import asyncio
