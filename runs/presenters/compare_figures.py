@@ -99,17 +99,28 @@ COST = _Kind("Cost", "of those calls", "cost", figures.money, _money_apart, -1)
 TIME = _Kind("Time", "from its start to its end", "time", figures.seconds, _time_apart, -1)
 
 
+# Figures that mean something else with another method; all others are of the run's branches.
+OF_METHOD = frozenset({"agreement", "margin", "unreadable", "items", "duplicates", "stdev"})
+
+
 def rows(
-    run: Run, ns: Sequence[int], passes: Mapping[int, Pass], roots: Mapping[int, Outcome]
+    run: Run,
+    ns: Sequence[int],
+    passes: Mapping[int, Pass],
+    roots: Mapping[int, Outcome],
+    methods: Mapping[int, str],
 ) -> tuple[FigureRow, ...]:
+    """`methods`: the join of each pass."""
     found = []
+    alike = [methods[n] == methods[ns[0]] for n in ns]
     for key, kind in QUALITY.items():
         values = [_number(roots[n].quality.get(key)) if n in roots else None for n in ns]
         if any(value is not None for value in values) and not _is_idle(key, values):
-            found.append(_row(kind, values))
-    found.append(_row(CALLS, [_calls(run, passes[n]) for n in ns], is_spent=True))
-    found.append(_row(COST, [_spent(run, passes[n]) for n in ns], is_spent=True))
-    found.append(_row(TIME, [_took(run, passes[n]) for n in ns], is_spent=True))
+            found.append(_row(kind, values, alike if key in OF_METHOD else ()))
+    spent = [False] * len(ns)  # what was paid once is no measure of what is paid again
+    found.append(_row(CALLS, [_calls(run, passes[n]) for n in ns], spent))
+    found.append(_row(COST, [_spent(run, passes[n]) for n in ns], spent))
+    found.append(_row(TIME, [_took(run, passes[n]) for n in ns], spent))
     return tuple(found)
 
 
@@ -118,12 +129,15 @@ def _is_idle(key: str, values: Sequence[float | None]) -> bool:
     return key in {"unreadable", "duplicates"} and not any(values)
 
 
-def _row(kind: _Kind, values: Sequence[float | None], *, is_spent: bool = False) -> FigureRow:
+def _row(kind: _Kind, values: Sequence[float | None], comparable: Sequence[bool] = ()) -> FigureRow:
+    """`comparable` with the baseline; all are, where it is empty."""
     top = kind.whole or max((abs(value) for value in values if value is not None), default=0)
     first = values[0]
     cells = [
-        _cell(kind, value, first, top, is_baseline=place == 0, is_spent=is_spent)
-        for place, value in enumerate(values)
+        _cell(kind, value, first, top, is_baseline=place == 0, is_comparable=can)
+        for place, (value, can) in enumerate(
+            zip(values, comparable or [True] * len(values), strict=True)
+        )
     ]
     return FigureRow(kind.what, kind.explained, kind.state, tuple(cells))
 
@@ -135,13 +149,13 @@ def _cell(
     top: float,
     *,
     is_baseline: bool,
-    is_spent: bool,
+    is_comparable: bool,
 ) -> Figure:
     if value is None:
         return Figure(figures.NOTHING, "", "", "", 0.0)
     share = round(min(max(value / top, 0), 1) * 100, 2) if top else 0.0
     shown = kind.show(value)
-    if is_spent:  # what was paid once is no measure of what is paid again
+    if not is_comparable:
         return Figure(shown, "", "", "", share)
     if is_baseline:
         return Figure(shown, "baseline", "", "muted", share)

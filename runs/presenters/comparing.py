@@ -110,7 +110,9 @@ def comparison(run: Run, passes: Passes, ns: Sequence[int], wanted: Wanted) -> C
         choices=tuple(_choice(row, specs[row.n], ns) for row in passes.rows),
         differing=differing,
         alike=alike,
-        figures=compare_figures.rows(run, ns, stored, roots),
+        figures=compare_figures.rows(
+            run, ns, stored, roots, {n: str(specs[n]["join"]["method"]) for n in ns}
+        ),
         rows=rows,
         parts=parts,
         address=",".join(map(str, ns)),
@@ -195,7 +197,7 @@ def _say(
         return f"Pass {last} gave the same outcome as pass {first}.", "off"
     if a.value and b.value:
         one, other = _short(a.value), _short(b.value)
-        return f"Pass {last} gives {other}, pass {first} gave {one}.", _tone(b)
+        return f"Pass {last} gives {other}, pass {first} gave {one}.", "off"  # neither is better
     return f"Pass {last} {_told(b)}, pass {first} {_told(a)}.", _tone(b)
 
 
