@@ -78,9 +78,7 @@ def load(claimed: Claim) -> Loaded:
     run = Run.objects.filter(id=claimed.run_id, fence=claimed.fence).first()
     if run is None or run.launched_at is None:
         raise Fenced
-    changes = again.settings_of(claimed)
-    connections = {**run.connections, **changes.pop("connections", {})}
-    configuration = changing.changed(run.spec, changes)
+    configuration = changing.changed(run.spec, again.settings_of(claimed))
     planned = [row.planned() for row in Join.objects.filter(run=run).order_by("number")]
     planner = RunPlanner(
         configuration, planned, _items(run), is_priced=_is_priced(run, configuration)
@@ -100,7 +98,7 @@ def load(claimed: Claim) -> Loaded:
             run.cancel_wanted, run.hold_wanted, run.in_flight_wanted, watched_of(run.watched)
         ),
         launched_at=run.launched_at,
-        connections={name: _connection(frozen) for name, frozen in connections.items()},
+        connections={name: _connection(frozen) for name, frozen in run.connections.items()},
         baseline=run.baseline,
     )
 
