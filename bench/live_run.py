@@ -31,7 +31,9 @@ new PerformanceObserver((list) => {
 LAST_RUN = (
     "SELECT id, status, json_extract(kpis, '$.wall_s'), json_extract(kpis, '$.one_by_one_s'),"
     " (julianday(ended_at) - julianday(launched_at)) * 86400,"
-    " (SELECT count(*) FROM runs_attempt WHERE run_id = runs_run.id AND ended_ms IS NOT NULL)"
+    " (SELECT count(*) FROM runs_attempt WHERE run_id = runs_run.id AND ended_ms IS NOT NULL),"
+    " (SELECT min(sent_ms) FROM runs_attempt WHERE run_id = runs_run.id),"
+    " (SELECT max(ended_ms) FROM runs_attempt WHERE run_id = runs_run.id)"
     " FROM runs_run ORDER BY id DESC LIMIT 1"
 )
 
@@ -121,18 +123,19 @@ def again(page: Page, database: Path, ideal_s: float) -> float:
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(re.compile(rf"/runs/(?!{before}/)\d+/"))
     page.locator("#run-pill", has_text=re.compile("Joined|Failed|gap")).wait_for(timeout=120_000)
-    run_id, status, _, one_by_one_s, wall_s, attempts = last(database)
+    run_id, status, _, one_by_one_s, wall_s, attempts, first_ms, last_ms = last(database)
     assert run_id != before
     longest = max(page.evaluate("window.longTasks") or [0])
     print(
         f"run {run_id}: {status}, {wall_s:.2f} s = {wall_s / ideal_s:.2f} × ideal, "
+        f"calls from {first_ms} to {last_ms} ms, "
         f"one by one {one_by_one_s:.0f} s, {attempts} attempts stored, "
         f"longest task in the page {longest} ms"
     )
     return float(wall_s)
 
 
-def last(database: Path) -> tuple[int, str, float, float, float, int]:
+def last(database: Path) -> tuple[int, str, float, float, float, int, int, int]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
         return db.execute(LAST_RUN).fetchone()  # type: ignore[no-any-return]
 
