@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 
 from runs.forms.fields import DecimalField, LinesField, NameField, WholeField
-from runs.models import Connection
+from runs.models import OWN_ADDRESSES, REMOTE_KINDS, Connection
 from runs.services.connections import KNOWN_ADDRESSES, keep_recording, replay_values
 
 LARGEST = 2**31 - 1
@@ -21,7 +21,11 @@ PACE = re.compile(r"\d{1,6}(\.\d{1,6})?(/s)?", re.ASCII)
 class ConnectionForm(forms.Form):
     name = NameField(label="Name", required=True, max_length=80)
     kind = forms.ChoiceField(label="Kind", choices=Connection.Kind.choices)
-    base_url = NameField(label="Address", max_length=500)
+    base_url = NameField(
+        label="Address",
+        max_length=500,
+        help_text="Empty for Anthropic and Google Gemini: their own address.",
+    )
     api_key = forms.CharField(
         label="API key",
         required=False,
@@ -93,12 +97,22 @@ class ConnectionForm(forms.Form):
         if stored and stored.base_url:
             known.setdefault(stored.base_url, stored.base_url)
         self.fields["base_url"].widget = forms.Select(choices=list(known.items()))
-        self.fields["base_url"].help_text = "Ask an administrator for another address."
+        self.fields[
+            "base_url"
+        ].help_text = (
+            "Anthropic and Google Gemini need none. Ask an administrator for another address."
+        )
 
     def clean_base_url(self) -> str:
         address = str(self.cleaned_data["base_url"]).rstrip("/")
-        if self.cleaned_data.get("kind") != Connection.Kind.OPENAI:
+        kind = self.cleaned_data.get("kind")
+        if kind not in REMOTE_KINDS:
             return ""
+        address = address or OWN_ADDRESSES.get(kind, "")
+        owners = {own: of for of, own in OWN_ADDRESSES.items()}
+        if owners.get(address, kind) != kind:
+            label = Connection.Kind(owners[address]).label
+            raise forms.ValidationError(f"That is {label}'s address: choose the kind {label}.")
         try:
             URLValidator(schemes=["http", "https"])(address)
         except forms.ValidationError:

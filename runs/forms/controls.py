@@ -104,6 +104,8 @@ POLICIES = [(card.value, f"{card.title}: {card.what}") for card in CARDS["on_fai
 ROLES = [("section", "gives the answer"), ("guard", "checks beside it")]
 PROVIDER_KINDS = [
     ("openai_compatible", "OpenAI-compatible"),
+    ("anthropic", "Anthropic"),
+    ("gemini", "Google Gemini"),
     ("simulated", "Simulated"),
     ("local", "Local model"),
     ("replay", "Replay of a recording"),

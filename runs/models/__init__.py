@@ -2,7 +2,7 @@
 
 from runs.models.access import SignInToken
 from runs.models.configurations import Configuration, Revision
-from runs.models.connections import Connection
+from runs.models.connections import OWN_ADDRESSES, REMOTE_KINDS, Connection
 from runs.models.datasets import Dataset, DatasetItem
 from runs.models.runs import (
     Answer,
@@ -20,6 +20,8 @@ from runs.models.runs import (
 from runs.models.templates import Template, TemplateVersion
 
 __all__ = [
+    "OWN_ADDRESSES",
+    "REMOTE_KINDS",
     "Answer",
     "Attempt",
     "Branch",

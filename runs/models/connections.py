@@ -1,5 +1,7 @@
 """Provider connections: where calls go, with which key, under which limits."""
 
+from collections.abc import Mapping
+
 from django.conf import settings
 from django.db import models
 
@@ -17,6 +19,8 @@ class Connection(models.Model):
 
     class Kind(models.TextChoices):
         OPENAI = "openai_compatible", "OpenAI-compatible"
+        ANTHROPIC = "anthropic", "Anthropic"
+        GEMINI = "gemini", "Google Gemini"
         LOCAL = "local", "Local model"
         SIMULATED = "simulated", "Simulated"
         REPLAY = "replay", "Replay of a recording"
@@ -47,6 +51,10 @@ class Connection(models.Model):
         return self.name
 
     @property
+    def is_remote(self) -> bool:
+        return self.kind in REMOTE_KINDS
+
+    @property
     def is_simulated(self) -> bool:
         return self.kind == self.Kind.SIMULATED
 
@@ -67,3 +75,12 @@ class Connection(models.Model):
     def is_private(self) -> bool:
         """On this machine: a speed-up is only claimed there when it was measured."""
         return self.kind in {self.Kind.LOCAL, self.Kind.SIMULATED}
+
+
+REMOTE_KINDS = frozenset(
+    {Connection.Kind.OPENAI, Connection.Kind.ANTHROPIC, Connection.Kind.GEMINI}
+)
+OWN_ADDRESSES: Mapping[str, str] = {
+    Connection.Kind.ANTHROPIC: "https://api.anthropic.com",
+    Connection.Kind.GEMINI: "https://generativelanguage.googleapis.com/v1beta",
+}  # of the dialects that one provider made: where a connection names no address

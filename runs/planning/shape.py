@@ -36,7 +36,7 @@ Vary = Literal["none", "temperature", "template", "model"]
 PromptRole = Literal["section", "guard"]
 EachBy = Literal["document", "chunks", "line", "list", "row"]
 Stop = Literal["all", "confident", "strict", "decided"]
-ProviderKind = Literal["openai_compatible", "local", "simulated", "replay"]
+ProviderKind = Literal["openai_compatible", "anthropic", "gemini", "local", "simulated", "replay"]
 
 ConnectionName = Annotated[str, characters(1, 80)]
 ModelName = Annotated[str, characters(1, 120)]

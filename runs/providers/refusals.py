@@ -3,14 +3,11 @@
 Pure: the clock is an argument. A key never enters a message.
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from runs.domain.errors import (
     BadReply,
@@ -22,33 +19,36 @@ from runs.domain.errors import (
     UnknownModel,
     WrongKey,
 )
+from runs.providers.error_bodies import MOST_WAIT_S, Said, said_in
 from runs.providers.rate_hints import rate_hints
 from runs.providers.texts import shortened
 
-MOST_WAIT_S = 86_400.0  # a provider that asks for more than a day is not waited for as said
-QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"}
+QUOTA_CODES = {
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "insufficient_balance",
+    "billing_error",
+}
+BUSY_CODES = {"overloaded_error", "rate_limit_error", "rate_limit_exceeded"}
+KEY_CODES = {"API_KEY_INVALID"}
 MODEL_CODES = {"model_not_found", "invalid_model", "model_not_exist"}
 
 _PART_OF_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SPAN = re.compile(rf"(?:{_PART_OF_SPAN.pattern})+")
+_RESET = re.compile(r"x-ratelimit-reset|anthropic-ratelimit-[a-z-]+-reset$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What an error body says; each empty where it says nothing."""
-
-    message: str = ""
-    codes: frozenset[str] = field(default_factory=frozenset)
 
 
 def refusal(
     status: int, headers: Mapping[str, str], body: bytes, *, model: str, secret: str, now: float
 ) -> CallError:
     """The error that a reply with this status stands for. `now`: Unix seconds."""
-    said = read_error(_json(body))
-    wait_s = retry_after_s(headers, now) if status in {408, 429} or status >= 500 else None
-    kind = _kind(status, said.codes)
+    said = said_in(body)
+    wait_s = None
+    if status in {408, 429} or status >= 500:
+        wait_s = retry_after_s(headers, now)
+        wait_s = said.retry_after_s if wait_s is None else wait_s
+    kind = _kind(status, said)
     return kind(
         _message(kind, status, shortened(said.message, secret), model),
         status_code=status,
@@ -57,16 +57,32 @@ def refusal(
     )
 
 
-def _kind(status: int, codes: frozenset[str]) -> type[CallError]:
-    if 400 <= status < 500 and codes & QUOTA_CODES:
+def kind_inside(said: Said) -> type[CallError]:
+    """What an error inside a reply that began as a good one stands for."""
+    if said.codes & QUOTA_CODES or said.is_spent or said.status == 402:
         return QuotaExhausted
-    if 400 <= status < 500 and codes & MODEL_CODES:
-        return UnknownModel
-    if status in _KINDS:
-        return _KINDS[status]
+    is_busy = said.codes & BUSY_CODES or said.status in {429, 529}
+    return Throttled if is_busy else BadReply
+
+
+def _kind(status: int, said: Said) -> type[CallError]:
+    named = _named(said) if 400 <= status < 500 else None
+    if named is None and status >= 500 and said.codes & BUSY_CODES:
+        named = Throttled
+    if named or status in _KINDS:
+        return named or _KINDS[status]
     if status >= 500:
         return ProviderUnavailable
     return BadRequest if status >= 300 else BadReply
+
+
+def _named(said: Said) -> type[CallError] | None:
+    """What a body names more exactly than a status does."""
+    if said.codes & QUOTA_CODES or said.is_spent:
+        return QuotaExhausted
+    if said.codes & MODEL_CODES:
+        return UnknownModel
+    return WrongKey if said.codes & KEY_CODES else None
 
 
 _KINDS: Mapping[int, type[CallError]] = {
@@ -83,7 +99,7 @@ _KINDS: Mapping[int, type[CallError]] = {
 def _message(kind: type[CallError], status: int, reason: str, model: str) -> str:
     if 300 <= status < 400:
         return "redirect refused: enter the address that the provider really answers at."
-    if status == 401:  # providers quote parts of the key here
+    if kind is WrongKey and status != 403:  # providers quote parts of the key here
         return kind.advice
     if kind is UnknownModel:
         named = f"The provider does not know the model “{model}”" if model else "Nothing is there"
@@ -93,28 +109,6 @@ def _message(kind: type[CallError], status: int, reason: str, model: str) -> str
     else:
         told = kind.advice if status in _KINDS else f"{kind.advice.rstrip('.')} ({status})."
     return f"{told} It says: {reason}" if reason else told
-
-
-def read_error(body: Any) -> Said:
-    """The message and codes in the shapes that OpenAI-compatible servers use."""
-    if not isinstance(body, Mapping):
-        return Said()
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return Said(error)
-    if not isinstance(error, Mapping):
-        return Said()
-    texts = (error.get(name) for name in ("message", "detail", "msg"))
-    message = next((text for text in texts if isinstance(text, str)), "")
-    named = (error.get(name) for name in ("code", "type"))
-    return Said(message, frozenset(code for code in named if isinstance(code, str)))
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
@@ -160,8 +154,8 @@ def _http_date(text: str | None) -> float | None:
 
 
 def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
-    """From `x-ratelimit-reset-*`: the longest of the limits that are used up, or, where none is
-    said to be, the shortest of all."""
+    """From the headers that say when a limit is full again: the longest of those used up, or, where
+    none is said to be, the shortest of all."""
     resets = list(_resets(headers, now))
     used_up = [wait_s for wait_s, is_used_up in resets if is_used_up]
     if used_up:
@@ -171,10 +165,10 @@ def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
 
 def _resets(headers: Mapping[str, str], now: float) -> Iterator[tuple[float, bool]]:
     for name, text in headers.items():
-        if name.startswith("x-ratelimit-reset"):
+        if _RESET.match(name):
             wait_s = _span(text) if _SPAN.fullmatch(text) else _moment(text, now)
             if wait_s is not None:
-                left = _number(headers.get(name.replace("-reset", "-remaining", 1)), 1.0)
+                left = _number(headers.get("-remaining".join(name.rsplit("-reset", 1))), 1.0)
                 yield wait_s, left is not None and left <= 0
 
 

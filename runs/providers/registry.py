@@ -8,7 +8,10 @@ import httpx
 from runs.engine.protocols import ModelClient
 from runs.providers import http, local, replay, simulated
 from runs.providers.addresses import Reach, reach_of
+from runs.providers.anthropic import Anthropic
+from runs.providers.gemini import Gemini
 from runs.providers.openai_compatible import OpenAICompatible
+from runs.providers.streamed import StreamedClient
 
 Maker = Callable[[Mapping[str, Any], Collection[str]], ModelClient]
 
@@ -40,12 +43,13 @@ def shutdown() -> None:
     simulated.shutdown()
 
 
-def _openai_compatible(
-    connection: Mapping[str, Any], private_hosts: Collection[str]
-) -> ModelClient:
-    base_url = _text(connection, "base_url")
-    reach = reach_of(_host(base_url), private_hosts)
-    return OpenAICompatible(base_url, _text(connection, "api_key"), reach)
+def _remote(dialect: type[StreamedClient]) -> Maker:
+    def make(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
+        base_url = _text(connection, "base_url")
+        reach = reach_of(_host(base_url), private_hosts)
+        return dialect(base_url, _text(connection, "api_key"), reach)
+
+    return make
 
 
 def _local(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
@@ -66,7 +70,9 @@ def _replay(connection: Mapping[str, Any], private_hosts: Collection[str]) -> Mo
 
 
 _MAKERS: Mapping[str, Maker] = {
-    "openai_compatible": _openai_compatible,
+    "openai_compatible": _remote(OpenAICompatible),
+    "anthropic": _remote(Anthropic),
+    "gemini": _remote(Gemini),
     "local": _local,
     "simulated": _simulated,
     "replay": _replay,

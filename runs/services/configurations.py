@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from runs.domain.errors import InvalidConfiguration, InvalidInput
 from runs.domain.plan import Item
-from runs.models import Configuration, Connection, Revision, Run
+from runs.models import REMOTE_KINDS, Configuration, Revision, Run
 from runs.planning import configuration as configurations
 from runs.planning.shape import Provider
 from runs.queries.configurations import free_name, newest_revision
@@ -104,9 +104,7 @@ def _launched(owner: User, key: str | None) -> Run | None:
 
 
 def _reaches_out(provider: Provider) -> bool:
-    return bool(
-        provider.kind == Connection.Kind.OPENAI or provider.base_url or provider.api_key_env
-    )
+    return bool(provider.kind in REMOTE_KINDS or provider.base_url or provider.api_key_env)
 
 
 def _revise(row: Configuration, spec: dict[str, object]) -> None:

@@ -12,9 +12,11 @@ from django.utils import timezone
 
 from runs.domain.errors import InvalidInput
 from runs.execution import probe, recordings
-from runs.models import Connection
+from runs.models import OWN_ADDRESSES, Connection
 
 KNOWN_ADDRESSES: Mapping[str, str] = {
+    OWN_ADDRESSES[Connection.Kind.ANTHROPIC]: "Anthropic",
+    OWN_ADDRESSES[Connection.Kind.GEMINI]: "Google Gemini",
     "https://api.openai.com/v1": "OpenAI",
     "https://api.deepseek.com/v1": "DeepSeek",
     "https://api.groq.com/openai/v1": "Groq",

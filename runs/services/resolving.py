@@ -12,7 +12,7 @@ from runs.domain.plan import Item
 from runs.domain.usage import Price
 from runs.execution import recordings
 from runs.metrics import pricing
-from runs.models import Connection, Dataset, TemplateVersion
+from runs.models import OWN_ADDRESSES, Connection, Dataset, TemplateVersion
 from runs.planning.callers import Caller, callers
 from runs.planning.configuration import Configuration
 from runs.planning.inputs import Document, Material, material_of
@@ -135,7 +135,7 @@ def _no_connection(use: Caller, stored: Mapping[str, Connection]) -> InvalidInpu
 
 
 def price_of(row: Connection, model: str) -> Price | None:
-    hint = row.base_url if row.kind == Connection.Kind.OPENAI else row.kind
+    hint = row.base_url if row.is_remote else row.kind
     return pricing.price(hint, model, row.price_input, row.price_output)
 
 
@@ -146,7 +146,7 @@ def _brought(owner: User, configuration: Configuration, provider: Provider) -> C
         owner=owner,
         name=provider.name,
         kind=provider.kind,
-        base_url=provider.base_url,
+        base_url=provider.base_url or OWN_ADDRESSES.get(provider.kind, ""),
         api_key_env=provider.api_key_env,
         in_flight=provider.in_flight,
         calls_per_minute=provider.calls_per_minute,

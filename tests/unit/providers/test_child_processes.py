@@ -200,7 +200,10 @@ async def test_a_simulated_connection_without_an_address_starts_its_own() -> Non
 def test_every_kind_has_a_client() -> None:
     for kind in registry.kinds():
         registry.client({"kind": kind, "base_url": "http://127.0.0.1:1/v1", "api_key": ""})
-    assert registry.kinds() == ("openai_compatible", "local", "simulated", "replay")
+    assert registry.kinds() == (
+        *("openai_compatible", "anthropic", "gemini"),
+        *("local", "simulated", "replay"),
+    )
     with pytest.raises(LookupError):
         registry.client({"kind": "telepathy"})
 
