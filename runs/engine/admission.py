@@ -32,9 +32,13 @@ class Room:
         self.cap = cap
         self._changed.set()
 
+    @property
+    def is_full(self) -> bool:
+        return self.cap is not None and self.in_flight >= self.cap
+
     async def wait(self) -> None:
         """Until one more call fits under the cap."""
-        while self.cap is not None and self.in_flight >= self.cap:
+        while self.is_full:
             await self.wait_for_end()
 
     async def wait_for_end(self) -> None:
@@ -75,7 +79,7 @@ class Lane:
             await self._some_queued()
             await self._room.wait()
             permit = await self.limiter.acquire()
-            branch = self._next()
+            branch = None if self._room.is_full else self._next()  # another lane may have filled it
             if branch is None:
                 self.limiter.release(permit)
             elif not self._admit(self, branch, permit):

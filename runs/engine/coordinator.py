@@ -65,6 +65,7 @@ class Coordinator:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ending = False
+        self._is_hold_wanted = False
         self._texts = LiveText(run.id, observer, clock)
         self._journal = Journal(
             run,
@@ -84,7 +85,7 @@ class Coordinator:
             texts=self._texts,
             on_end=self._attempt_ended,
             on_broken=self._fail,
-            is_wanted=lambda branch: not run.joins[branch.join].is_stopped,
+            is_wanted=lambda branch: not run.joins[branch.join].is_given_up,
             read=self._read,
         )
         self._joining = Joining(
@@ -133,13 +134,14 @@ class Coordinator:
         self.control(control)
         if self._is_ending:
             return
-        for branch in list(self.run.branches.values()):
+        known = list(self.run.branches.values())
+        for branch in known:
             self._heed_failure(branch)
         self._joining.recall_waves()
         self._joining.settle_all()
         if self._is_ending:
             return
-        for branch in list(self.run.branches.values()):
+        for branch in known:  # those opened since are queued already
             if branch.status is BranchStatus.PENDING and not self.run.joins[branch.join].is_over:
                 self._queue_in_time(branch)
         self._joining.open_waves(FIRST_AHEAD)
@@ -151,7 +153,10 @@ class Coordinator:
             self._texts.watch(control.watched)
         if control.in_flight is not None and control.in_flight != self._room.cap:
             self._room.set_cap(control.in_flight)
+        self._is_hold_wanted = control.hold
         if self._is_ending:
+            if control.cancel:  # whoever takes it up next cancels it: no call is waited for
+                self._calls.abort_all()
             return
         if control.cancel or self.run.status is RunStatus.CANCELLING:
             self._end_by(self._cancel())
@@ -202,13 +207,20 @@ class Coordinator:
         """Start the branch; False where it must wait for money now taken by open calls."""
         if self._calls.is_shut:
             return False
+        if (join := self.run.joins[branch.join]).is_given_up:
+            lane.limiter.release(permit)
+            self._call_off(branch)
+            self._joining.settle(join)
+            return True
         try:
             prompt = self._joining.prompts.get(branch.number) or self._planner.prompt(branch.spec)
-        except InvalidInput as error:
+            reservation = self._money.reservation(branch.spec.call, prompt)
+        except BaseException as error:
             lane.limiter.release(permit)
+            if not isinstance(error, InvalidInput):
+                raise
             self._refuse(branch, error)
             return True
-        reservation = self._money.reservation(branch.spec.call, prompt)
         if self._calls.fits(reservation):
             self._calls.start(lane, branch, prompt, reservation, permit)
             self._joining.admitted()
@@ -226,14 +238,16 @@ class Coordinator:
         self.run.move(branch, BranchStatus.RUNNING)
         self.run.move(branch, BranchStatus.FAILED)
         self._branch_ended(branch)
+        self._joining.admitted()
 
     def _attempt_ended(self, branch: BranchState, attempt: AttemptState) -> None:
         self._figures.ended(branch, attempt)
         if branch.status is not BranchStatus.PENDING:
             self._branch_ended(branch)
-        elif self.run.joins[branch.join].is_stopped:
+        elif self.run.joins[branch.join].is_given_up:
             self._call_off(branch)
             self._joining.settle(self.run.joins[branch.join])
+        self._joining.admitted()  # a stop may have taken all that waited
 
     def _branch_ended(self, branch: BranchState) -> None:
         self._journal.branch(branch)
@@ -256,9 +270,10 @@ class Coordinator:
 
     def _stop(self, join: JoinState, reason: str) -> None:
         """Start nothing more under this join, and close what is open."""
-        if join.is_stopped:
+        if join.is_given_up:
             return
-        join.is_stopped, join.stop_reason = True, reason
+        join.is_given_up = join.is_stopped = True
+        join.stop_reason = reason
         numbers = [*join.branches.values(), *join.asked.values()]
         for branch in [self.run.branches[number] for number in numbers]:
             if branch.status is BranchStatus.PENDING:
@@ -337,6 +352,8 @@ class Coordinator:
     async def _give_up(self, status: RunStatus, grace_s: float) -> None:
         self._shut()
         await self._calls.close(grace_s)
+        if status is RunStatus.HELD and not self._is_hold_wanted:
+            status = RunStatus.QUEUED  # taken back while the open calls were waited for
         if status is RunStatus.HELD:
             self.run.held_since_ms = self._clock.now_ms()
         await self._release(status)
@@ -344,6 +361,7 @@ class Coordinator:
     async def _release(self, status: RunStatus) -> None:
         """The last commit: the run's end (or pause) and its lease, given up."""
         self._shut()
+        await self._journal.thin()
         self.run.become(status)
         if status in ENDED_RUN:
             self.run.ended_ms = self._clock.now_ms()

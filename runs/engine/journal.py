@@ -123,15 +123,25 @@ class Journal:
         while self._is_dirty:
             await self._commit()
 
+    async def thin(self) -> None:
+        """Commit until all that is left fits into one more commit; raises `Fenced`."""
+        while len(self._branches) > ROWS_A_COMMIT:
+            await self._commit()
+
     async def _commit(self) -> None:
         async with self._one_at_a_time:
             self._wake.clear()
             if not self._is_dirty:
                 return
             batch, intents = self._take()
-            committed = await self._persist(batch)
-            while committed.late:
-                committed = await self._persist(self._rebuilt(batch, committed))
+            try:
+                committed = await self._persist(batch)
+                while committed.late:
+                    committed = await self._persist(self._rebuilt(batch, committed))
+            except BaseException:  # fenced or broken off: their slots are others' now
+                for intent in intents:
+                    intent.drop()
+                raise
             self._run.seq = committed.seq
             for intent in intents:
                 intent.open()
@@ -143,20 +153,23 @@ class Journal:
 
     def _take(self) -> tuple[Batch, list[Intent]]:
         branches = _first(self._branches, ROWS_A_COMMIT)
-        intents, self._intents = self._intents, []
+        # What hangs on a branch is written with it or after it, never before.
+        intents = [one for one in self._intents if one.attempt.branch not in self._branches]
+        self._intents = [one for one in self._intents if one.attempt.branch in self._branches]
+        attempts = [key for key in self._attempts if key[0] not in self._branches]
+        answers = [number for number in self._answers if number not in self._branches]
         batch = Batch(
             run_id=self._run.id,
             fence=self._run.fence,
             seq=self._run.seq,
             run=self._run,
             branches=branches,
-            attempts=_first(self._attempts, len(self._attempts)),
+            attempts=[self._attempts.pop(key) for key in attempts],
             # A join's end is written with the last of its branches, never before.
             joins=[] if self._branches else _first(self._joins, len(self._joins)),
-            answers=list(self._answers.items()),
+            answers=[(number, self._answers.pop(number)) for number in answers],
             kpis=self._kpis(),
         )
-        self._answers.clear()
         self._is_dirty = bool(self._branches)
         if self._is_dirty:
             self._wake.set()

@@ -102,7 +102,8 @@ class JoinState:
 
     Children that are branches are opened in waves: `wanted` of them so far, in `rounds` waves.
     `is_settled`: no more are needed, and those that were never opened are spared. `is_stopped`: no
-    more may be opened, for `stop_reason`. `stops_at_loss`: a child join without a value stops it.
+    more may be opened, for `stop_reason`; `is_given_up`: nor may what it asks for be called.
+    `stops_at_loss`: a child join without a value stops it.
     `cost_usd` and `tokens` are those of ended children, of which `metered` had a known usage.
     """
 
@@ -121,6 +122,7 @@ class JoinState:
     rounds: int = 0
     is_settled: bool = False
     is_stopped: bool = False
+    is_given_up: bool = False
     stop_reason: str = ""
     stops_at_loss: bool = False
     cost_usd: float = 0.0

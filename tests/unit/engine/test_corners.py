@@ -1,0 +1,231 @@
+"""Where a run could hang, lose a slot or forget a wish: stops, refusals, fences, caps."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from runs.domain.errors import BadRequest, Fenced, InvalidInput
+from runs.domain.plan import BranchSpec, Role
+from runs.domain.policies import Budget, OnFailure
+from runs.domain.results import Completion
+from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
+from runs.engine.protocols import Batch, Committed, Control, ModelRequest
+from runs.engine.state import JoinState
+from tests.unit.engine.doubles import (
+    FlatPrice,
+    ListPlanner,
+    MemoryStore,
+    ScriptedClient,
+    World,
+    completion,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+@dataclass
+class TwoModels(ListPlanner):
+    """Every other call goes to another model, through a lane of its own."""
+
+    def spec(self, join: JoinState, index: int) -> BranchSpec:
+        spec = super().spec(join, index)
+        call = spec.call.__class__(connection="c", model=f"m{index % 2}", max_tokens=10)
+        return BranchSpec(index, Role.SECTION, spec.label, index, spec.prompt, call)
+
+
+@dataclass
+class Refusing(ListPlanner):
+    """No prompt can be written."""
+
+    def prompt(self, spec: BranchSpec) -> str:
+        raise InvalidInput("{{ name }} is not known here.")
+
+
+@dataclass
+class Broken(ListPlanner):
+    """A bug in the planner."""
+
+    def prompt(self, spec: BranchSpec) -> str:
+        raise KeyError(spec.item)
+
+
+@dataclass
+class RowsStore(MemoryStore):
+    """Fails as a database does where an attempt's branch has no row."""
+
+    rows: set[int] = field(default_factory=set)
+    ended_early: int = 0
+
+    async def commit(self, batch: Batch) -> Committed:
+        self.rows |= {branch.number for branch in batch.branches}
+        assert {attempt.branch for attempt in batch.attempts} <= self.rows
+        assert {number for number, _ in batch.answers} <= self.rows
+        if batch.run.is_released:
+            self.ended_early += 1
+        return await super().commit(batch)
+
+
+class Patient(ScriptedClient):
+    """Answers once told to; says when `calls` are open."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__(self._reply)
+        self.are_open, self.may_answer = asyncio.Event(), asyncio.Event()
+        self._calls = calls
+
+    async def _reply(self, request: ModelRequest, nth: int) -> Completion:
+        if self.open == self._calls:
+            self.are_open.set()
+        await self.may_answer.wait()
+        return completion()
+
+
+@pytest.mark.parametrize(
+    ("budget", "money"),
+    [
+        (Budget(calls=2), FlatPrice()),
+        (Budget(cost_usd=0.25), FlatPrice(reserve=0.1, cost_usd=0.1)),
+    ],
+)
+async def test_a_merge_that_the_cap_leaves_no_room_for_ends_the_run(
+    budget: Budget, money: FlatPrice
+) -> None:
+    world = World(children=4, merges=True, budget=budget, money=money)
+    run = await world.run()
+    assert len(world.client.ledger) == 2
+    assert run.status is RunStatus.PARTIAL
+    assert run.branches[4].status is BranchStatus.CANCELLED
+    assert run.branches[4].reason == "budget"
+    assert world.gate.in_flight == 0
+
+
+async def test_a_fence_met_by_an_intent_keeps_no_slot() -> None:
+    world = World(children=5)
+    world.store.fence = 2
+    with pytest.raises(Fenced):
+        await world.run()
+    assert world.client.ledger == []
+    assert world.gate.in_flight == 0
+    assert world.state.reserved_usd == 0
+
+
+async def test_a_run_broken_off_in_mid_commit_keeps_no_slot() -> None:
+    is_away, never = asyncio.Event(), asyncio.Event()
+
+    class Stuck(MemoryStore):
+        async def commit(self, batch: Batch) -> Committed:
+            is_away.set()
+            await never.wait()
+            return await super().commit(batch)
+
+    world = World(children=5, store=Stuck())
+    coordinator = world.coordinator()
+    working = asyncio.create_task(coordinator.work(Control()))
+    await is_away.wait()
+    assert world.gate.in_flight == 3
+    coordinator._fail(RuntimeError("a bug"))
+    with pytest.raises(RuntimeError):
+        await asyncio.wait_for(working, 2)
+    assert world.gate.in_flight == 0
+
+
+async def test_a_bug_in_the_planner_keeps_no_slot() -> None:
+    world = World(children=5, planner=Broken())
+    with pytest.raises(KeyError):
+        await world.run()
+    await asyncio.sleep(0)
+    assert world.gate.in_flight == 0
+
+
+async def test_refused_branches_make_room_for_further_ones() -> None:
+    world = World(children=3_000, planner=Refusing())
+    run = await world.run()
+    assert run.counts[BranchStatus.FAILED] == 3_000
+
+
+async def test_a_join_that_is_stopped_makes_room_for_the_next() -> None:
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        await asyncio.sleep(0)
+        if request.prompt == "prompt 0":
+            raise BadRequest
+        return completion()
+
+    @dataclass
+    class Numbered(ListPlanner):
+        def spec(self, join: JoinState, index: int) -> BranchSpec:
+            number = index + 10_000 * (join.number - 1)
+            return BranchSpec(
+                index, Role.SECTION, "", 0, f"prompt {number}", super().spec(join, 0).call
+            )
+
+    world = World(
+        on_failure=OnFailure.STOP, limit=1, client=ScriptedClient(reply), planner=Numbered()
+    )
+    world.state.joins = [
+        JoinState(0, None, 0, "", 2, 0, False),
+        JoinState(1, 0, 0, "first", 1_600, 0, True),
+        JoinState(2, 0, 1, "second", 5, 0, True),
+    ]
+    run = await world.run()
+    assert run.joins[1].opened < 1_600 or run.counts[BranchStatus.CANCELLED] == 1_599
+    assert run.counts[BranchStatus.SUCCEEDED] == 5
+
+
+async def test_an_attempt_is_never_written_before_its_branch() -> None:
+    world = World(children=2_500, limit=1_400, store=RowsStore())
+    run = await world.run()
+    assert run.counts[BranchStatus.SUCCEEDED] == 2_500
+
+
+async def test_the_lease_is_given_up_with_the_last_rows() -> None:
+    store, client = RowsStore(), Patient(3)
+    world = World(children=2_000, store=store, client=client)
+    coordinator = world.coordinator()
+    working = asyncio.create_task(coordinator.work(Control()))
+    await client.are_open.wait()
+    coordinator.control(Control(cancel=True))
+    await asyncio.wait_for(working, 2)
+    assert set(store.branches.values()) == {"cancelled"}
+    assert store.ended_early == 1
+
+
+async def test_a_cap_on_calls_in_flight_holds_over_all_models() -> None:
+    world = World(children=10, limit=5, planner=TwoModels())
+    world.state.in_flight_cap = 1
+    coordinator = world.coordinator()
+    world.gate.restore(world.gate.wall() + 0.02)  # both lanes wait at the gate
+    await asyncio.wait_for(coordinator.work(Control()), 2)
+    assert len(world.client.ledger) == 10
+    assert world.client.peak == 1
+
+
+async def test_a_cancel_asked_for_while_a_hold_waits_closes_the_open_calls() -> None:
+    client = Patient(2)
+    world = World(children=2, client=client)
+    coordinator = world.coordinator()
+    working = asyncio.create_task(coordinator.work(Control()))
+    await client.are_open.wait()
+    world.store.control = Control(hold=True)
+    coordinator.control(world.store.control)
+    await asyncio.sleep(0.01)
+    world.store.control = Control(hold=True, cancel=True)
+    coordinator.control(world.store.control)
+    await asyncio.wait_for(working, 2)
+    assert world.state.status is RunStatus.HELD  # whoever claims it next cancels it
+    assert set(world.store.attempts.values()) == {AttemptStatus.ABORTED}
+
+
+async def test_a_hold_taken_back_while_calls_end_leaves_the_run_queued() -> None:
+    client = Patient(2)
+    world = World(children=2, client=client)
+    coordinator = world.coordinator()
+    working = asyncio.create_task(coordinator.work(Control()))
+    await client.are_open.wait()
+    coordinator.control(Control(hold=True))
+    await asyncio.sleep(0.01)
+    coordinator.control(Control(hold=False))
+    client.may_answer.set()
+    await asyncio.wait_for(working, 2)
+    assert world.state.status is RunStatus.QUEUED
+    assert world.state.held_since_ms is None
