@@ -123,9 +123,7 @@ class Coordinator:
         """Take up the run where its rows say it stands; a fresh run stands at its start."""
         if self.run.status is not RunStatus.CANCELLING:
             self.run.become(RunStatus.RUNNING)
-        self._journal.run()
-        for attempt in self.run.lost:
-            self._journal.attempt(attempt)
+        self._journal.found()
         for branch in self.run.branches.values():
             self._joining.place(self.run.joins[branch.join], branch)
             if branch.status is BranchStatus.RUNNING:

@@ -85,6 +85,14 @@ class Journal:
         self._is_dirty = True
         self._wake.set()
 
+    def found(self) -> None:
+        """What was found at the claim: calls that were lost, answers that came late."""
+        for attempt in self._run.lost:
+            self.attempt(attempt)
+        for branch in self._run.adopted:
+            self.branch(branch)
+        self.run()
+
     def soft(self, branch: BranchState, attempt: AttemptState) -> None:
         """Write these with the next commit, or after a moment if none comes."""
         self._branches[branch.number] = branch
@@ -180,13 +188,14 @@ class Journal:
         self._run.seq = committed.seq
         for late in committed.late:
             self._on_late(late)
+        told = {(late.branch, late.attempt) for late in committed.late}  # no longer lost
         return Batch(
             batch.run_id,
             batch.fence,
             committed.seq,
             batch.run,
             batch.branches,
-            batch.attempts,
+            [one for one in batch.attempts if (one.branch, one.number) not in told],
             batch.joins,
             batch.answers,
             self._kpis(),

@@ -180,6 +180,7 @@ class RunState:
     branches: dict[int, BranchState] = field(default_factory=dict)
     attempts: list[AttemptState] = field(default_factory=list)
     lost: list[AttemptState] = field(default_factory=list)  # open at the claim; not written yet
+    adopted: list[BranchState] = field(default_factory=list)  # answered late; not written yet
     down_spans_ms: list[tuple[int, int]] = field(default_factory=list)
     held_spans_ms: list[tuple[int, int]] = field(default_factory=list)  # by a person
     held_since_ms: int | None = None

@@ -48,12 +48,18 @@ def take(run_id: int, owner: str) -> Wanted | None:
     if run is None or run.baseline_wanted is None:
         return None
     calls = run.baseline_wanted
-    Run.objects.filter(id=run_id).update(
-        baseline={"measuring": calls},
-        lease_owner=owner,
-        lease_until=timezone.now() + LEASE,
-        seq=F("seq") + 1,
+    taken = (
+        waiting()
+        .filter(id=run_id, seq=run.seq)
+        .update(
+            baseline={"measuring": calls},
+            lease_owner=owner,
+            lease_until=timezone.now() + LEASE,
+            seq=F("seq") + 1,
+        )
     )
+    if not taken:  # another worker was faster
+        return None
     return Wanted(Claim(run_id, run.fence, run.seq + 1), calls)
 
 

@@ -75,6 +75,7 @@ class Workshop:
         self._clients: dict[tuple[str, ...], ModelClient] = {}
         self._gates: dict[tuple[int, str], Gate] = {}
         self._saved: dict[tuple[int, str], float] = {}
+        self._unsaved: dict[tuple[int, str], Change] = {}
 
     def coordinator(self, loaded: Loaded) -> Coordinator:
         clock = RunClock(loaded.launched_at)
@@ -135,13 +136,24 @@ class Workshop:
         return per_minute / self._workers if per_minute else None
 
     def _save(self, connection_id: int, model: str, change: Change) -> None:
-        """Keep the gate's pause over a crash; at most once a second."""
-        now = time.monotonic()
-        key = (connection_id, model)
-        if not connection_id or now - self._saved.get(key, -SAVE_EVERY_S) < SAVE_EVERY_S:
+        """Keep the gate's pause over a crash; at most once a second, the last change always."""
+        if not connection_id:
             return
-        self._saved[key] = now
-        self._writer.submit(0, lambda: save_change(connection_id, model, change))
+        key = (connection_id, model)
+        is_waiting = key in self._unsaved
+        self._unsaved[key] = change
+        if is_waiting:
+            return
+        wait_s = self._saved.get(key, -SAVE_EVERY_S) + SAVE_EVERY_S - time.monotonic()
+        if wait_s <= 0:
+            self._save_last(key)
+        else:
+            asyncio.get_running_loop().call_later(wait_s, self._save_last, key)
+
+    def _save_last(self, key: tuple[int, str]) -> None:
+        self._saved[key] = time.monotonic()
+        change = self._unsaved.pop(key)
+        self._writer.submit(0, lambda: save_change(*key, change))
 
     async def close(self) -> None:
         await asyncio.gather(

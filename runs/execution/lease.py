@@ -4,11 +4,13 @@ next commit finds nothing to write to."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from runs.domain.states import OPEN_RUN, RunStatus
-from runs.models import Pass, Run
+from runs.domain.states import OPEN_RUN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
+from runs.models import Attempt, Branch, Join, Pass, Run
 
 LEASE = timedelta(seconds=30)
 RENEW_EVERY_S = 10.0
@@ -70,22 +72,45 @@ def release_all() -> int:
     return Run.objects.filter(lease_until__isnull=False).update(lease_owner="", lease_until=None)
 
 
+@transaction.atomic
 def break_off(claimed: Claim, reason: str) -> None:
     """End a run that cannot be worked on, saying why, rather than trying for ever; of one that
-    was to be joined again, only that pass."""
+    was to be joined again, only that pass. Nothing of it stays open, and no money reserved."""
     now, given_up = timezone.now(), {"lease_owner": "", "lease_until": None, "in_flight": 0}
     ours = Run.objects.filter(id=claimed.run_id, fence=claimed.fence)
-    if claimed.pass_n > 1:
-        if ours.update(seq=F("seq") + 1, **given_up):
-            Pass.objects.filter(run_id=claimed.run_id, n=claimed.pass_n).update(
-                status=RunStatus.FAILED, outcome="failed", reason=reason[:300], ended_at=now
-            )
+    if not ours.update(seq=F("seq") + 1, reserved_usd=0, **given_up):
         return
-    ours.update(
-        seq=F("seq") + 1,
+    _close_rows(claimed.run_id, ours.values_list("seq", flat=True)[0])
+    if claimed.pass_n == 1:
+        ours.update(status=RunStatus.FAILED, outcome="failed", reason=reason[:300], ended_at=now)
+        return
+    made = Attempt.objects.filter(run_id=claimed.run_id, branch__pass_n=claimed.pass_n)
+    Pass.objects.filter(run_id=claimed.run_id, n=claimed.pass_n).update(
         status=RunStatus.FAILED,
         outcome="failed",
         reason=reason[:300],
         ended_at=now,
-        **given_up,
+        calls=made.count(),
+        spent_usd=made.aggregate(cost=Sum("cost_usd"))["cost"] or 0.0,
     )
+
+
+def _close_rows(run_id: int, seq: int) -> None:
+    """Calls that were open are lost and counted at their reservation; what waited is cancelled."""
+    open_calls = Attempt.objects.filter(run_id=run_id, status=AttemptStatus.SENT)
+    lost = 0.0
+    for branch_id, reserved_usd in open_calls.values_list("branch_id", "reserved_usd"):
+        lost += reserved_usd
+        Branch.objects.filter(id=branch_id).update(
+            cost_usd=Coalesce(F("cost_usd"), 0.0) + reserved_usd
+        )
+    open_calls.update(status=AttemptStatus.LOST, cost_usd=F("reserved_usd"), seq=seq)
+    branches, joins = Branch.objects.filter(run_id=run_id), Join.objects.filter(run_id=run_id)
+    branches.filter(status__in=[BranchStatus.PENDING, BranchStatus.RUNNING]).update(
+        status=BranchStatus.CANCELLED, reason="broken off", seq=seq
+    )
+    joins.filter(status__in=[JoinStatus.WAITING, JoinStatus.JOINING]).update(
+        status=JoinStatus.CANCELLED, seq=seq
+    )
+    counts = dict(branches.values_list("status").annotate(Count("id")).order_by())
+    Run.objects.filter(id=run_id).update(spent_usd=F("spent_usd") + lost, counts=counts)

@@ -89,7 +89,7 @@ def load(claimed: Claim) -> Loaded:
     _load_branches(run, state, planner)
     if state.pass_n > 1:
         again.settle(state, again.unopened(run))
-    _load_attempts(run, state)
+    _load_attempts(run, state, planner)
     _load_pauses(run, state)
     return Loaded(
         state=state,
@@ -224,7 +224,7 @@ def _branch_state(row: Branch, state: RunState, planner: RunPlanner, text: str) 
 ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field != "branch"]
 
 
-def _load_attempts(run: Run, state: RunState) -> None:
+def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
     found = Attempt.objects.filter(run=run)
     if state.pass_n > 1:
         found = found.filter(branch__pass_n=state.pass_n)
@@ -234,6 +234,11 @@ def _load_attempts(run: Run, state: RunState) -> None:
         attempt.status = AttemptStatus(attempt.status)
         state.attempts.append(attempt)
         _fold(state, state.branches[number], attempt)
+    for branch in state.adopted:
+        branch.reading = planner.read(state.joins[branch.join], branch.role, branch.text)
+    for branch in state.branches.values():
+        if branch.errors >= state.retry.tries:  # there was an outage, in which they do not count
+            branch.errors = 0
     if state.pass_n == 1:
         state.calls = len(state.attempts)
 
@@ -262,6 +267,7 @@ def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
     branch.input_tokens, branch.output_tokens = attempt.input_tokens, attempt.output_tokens
     branch.cost_usd = attempt.cost_usd
     state.move(branch, BranchStatus.SUCCEEDED)
+    state.adopted.append(branch)
 
 
 def _load_pauses(run: Run, state: RunState) -> None:

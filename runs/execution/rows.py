@@ -1,6 +1,7 @@
 """The engine's state as the writer's tuples, in the order of `statements`."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 from runs.models import row_id
 
 Row = tuple[object, ...]
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # escaped, not spelt out behind a backslash
 
 
 def branch(run_id: int, b: BranchState, seq: int) -> Row:
@@ -75,7 +78,8 @@ def run(r: RunState, kpis: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":")).replace("\\u0000", "")
+    text = json.dumps(value, separators=(",", ":"))
+    return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
 class BatchRows:

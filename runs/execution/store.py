@@ -173,7 +173,9 @@ def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object)
 def _write_run(batch: rows.BatchRows) -> None:
     columns: dict[str, Any] = dict(batch.run)
     if batch.is_released:
-        columns |= {"lease_owner": "", "lease_until": None, "cancel_wanted": False}
+        columns |= {"lease_owner": "", "lease_until": None}
+    if batch.ended is not None:  # a run handed back keeps the wish for its next owner
+        columns["cancel_wanted"] = False
     if batch.ended is not None and batch.pass_n == 1:
         columns["ended_at"] = timezone.now()
     assigned = ", ".join(f"{column} = %s" for column in columns)

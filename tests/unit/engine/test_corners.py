@@ -10,13 +10,14 @@ from runs.domain.plan import BranchSpec, Role
 from runs.domain.policies import Budget, OnFailure
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
-from runs.engine.protocols import Batch, Committed, Control, ModelRequest
-from runs.engine.state import JoinState
+from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
+from runs.engine.state import AttemptState, BranchState, JoinState
 from tests.unit.engine.doubles import (
     FlatPrice,
     ListPlanner,
     MemoryStore,
     ScriptedClient,
+    StillClock,
     World,
     completion,
 )
@@ -229,3 +230,31 @@ async def test_a_hold_taken_back_while_calls_end_leaves_the_run_queued() -> None
     await asyncio.wait_for(working, 2)
     assert world.state.status is RunStatus.QUEUED
     assert world.state.held_since_ms is None
+
+
+async def test_a_pass_over_children_that_were_never_opened_may_ask() -> None:
+    world = World(children=4, merges=True)
+    world.state.pass_n = 2
+    root = world.state.root
+    for index in range(2):
+        spec = ListPlanner().spec(root, index)
+        done = BranchState(index, 0, Role.SECTION, index, spec, status=BranchStatus.SUCCEEDED)
+        world.state.add(done)
+    root.wanted, root.is_stopped, root.stop_reason = 2, True, "never launched"
+    run = await world.run()
+    assert world.client.ledger == ["merge them"]
+    assert run.branches[2].status is BranchStatus.SUCCEEDED
+
+
+async def test_a_late_answer_is_not_overwritten_as_lost() -> None:
+    world = World(children=1)
+    spec = ListPlanner().spec(world.state.root, 0)
+    waits_until = StillClock().now_ms() + 60_000
+    waiting = BranchState(0, 0, Role.SECTION, 0, spec, tries=1, backoff_until_ms=waits_until)
+    world.state.add(waiting)
+    lost = AttemptState(0, 1, "late", 0, 0, status=AttemptStatus.LOST)
+    world.state.lost.append(lost)
+    world.store.offered = [LateAnswer(0, 1, "paid for", 3, 4, 0.5, 1, 9)]
+    run = await world.run()
+    assert run.branches[0].text == "paid for"
+    assert "late" not in world.store.attempts
