@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,15 +84,25 @@ class Bytes:
     heads: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     connections: int = 0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # set once a held client went
 
 
 @asynccontextmanager
-async def sending(*pieces: bytes, then_hold: bool = False) -> AsyncIterator[Bytes]:
-    """Send the pieces one by one, then close, or hold the connection open."""
+async def sending(
+    *pieces: bytes, then_hold: bool = False, again: bool = False
+) -> AsyncIterator[Bytes]:
+    """Send the pieces one by one, then close, hold the connection open, or serve it again."""
     served = Bytes()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            await answer(reader, writer)
+            while again:
+                await answer(reader, writer)
+        writer.close()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         served.heads.append(head)
         length = next((line for line in head.lower().split("\r\n") if "content-length" in line), "")
@@ -104,9 +114,9 @@ async def sending(*pieces: bytes, then_hold: bool = False) -> AsyncIterator[Byte
             await asyncio.sleep(0)
         if then_hold:
             await reader.read()
-        writer.close()
+            served.closed.set()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     served.url = f"{_url(server.sockets[0])}/v1"
     try:
         yield served
