@@ -16,13 +16,14 @@ from runs.domain.results import (
     ChildState,
     Outcome,
 )
-from runs.domain.states import ENDED_BRANCH, JoinStatus
+from runs.domain.states import ENDED_BRANCH, BranchStatus, JoinStatus
 from runs.engine.journal import Journal
 from runs.engine.protocols import Planner
 from runs.engine.state import BranchState, JoinState, RunState
 
 PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
 FIRST_WAVES_AHEAD = 1_500  # of them, so that votes under way find room
+ANSWERS_A_LOOK = 1 / 8  # of the calls a join has open: it is not looked at after each of many
 FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
 
 
@@ -58,6 +59,7 @@ class Joining:
         for join in run.joins:
             if join.parent is not None:
                 self._below[join.parent].append(join.number)
+        self._looks_in: dict[int, int] = {}  # answers to its calls, until a join is looked at
         self._gathered: dict[int, list[Child]] = {}  # children of joins that have asked for calls
 
     # -- opening ---------------------------------------------------------------------------
@@ -136,6 +138,10 @@ class Joining:
         join = self._run.joins[branch.join]
         if branch.role in CHILD_ROLES:
             join.count_ended(branch)
+        elif branch.status is BranchStatus.SUCCEEDED:  # what failed is heeded at once
+            self._looks_in[join.number] = self._looks_in.get(join.number, 0) - 1
+            if self._looks_in[join.number] > 0:
+                return
         self.settle(join)
 
     def settle_all(self) -> None:
@@ -221,6 +227,8 @@ class Joining:
             )
             self.prompts[branch.number] = call.prompt
             self._open(branch)
+        is_open = [self._run.branches[n].status not in ENDED_BRANCH for n in join.asked.values()]
+        self._looks_in[join.number] = int(sum(is_open) * ANSWERS_A_LOOK)
 
     def _conclude(self, join: JoinState, outcome: Outcome) -> None:
         join.outcome = outcome

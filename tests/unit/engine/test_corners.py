@@ -1,6 +1,7 @@
 """Where a run could hang, lose a slot or forget a wish: stops, refusals, fences, caps."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,7 +9,17 @@ import pytest
 from runs.domain.errors import BadRequest, Fenced, InvalidInput
 from runs.domain.plan import BranchSpec, Role
 from runs.domain.policies import Budget, OnFailure
-from runs.domain.results import Completion
+from runs.domain.results import (
+    Ask,
+    CallKey,
+    CallsSoFar,
+    Child,
+    ChildState,
+    Completion,
+    JoinCall,
+    Outcome,
+    OutcomeKind,
+)
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState
@@ -65,6 +76,28 @@ class RowsStore(MemoryStore):
         if batch.run.is_released:
             self.ended_early += 1
         return await super().commit(batch)
+
+
+@dataclass
+class TreeMerging(ListPlanner):
+    """Asks for many merges at once, then for one over them; counts how often it is looked at."""
+
+    merges: bool = True
+    looks: int = 0
+
+    def aggregate(
+        self, join: JoinState, children: Sequence[Child], calls: CallsSoFar
+    ) -> Outcome | Ask:
+        self.looks += 1
+        parts = [CallKey(Role.MERGE, 1, index) for index in range(400)]
+        if any(key not in calls for key in parts):
+            if any(calls[key].state is ChildState.FAILED for key in parts if key in calls):
+                return Outcome(OutcomeKind.MERGE_FAILED, None, ())
+            return Ask(tuple(JoinCall(key, f"merge {key.index}") for key in parts))
+        top = CallKey(Role.MERGE, 2, 0)
+        if top not in calls:
+            return Ask((JoinCall(top, "merge all"),))
+        return Outcome(OutcomeKind.JOINED, calls[top].text, ())
 
 
 class Patient(ScriptedClient):
@@ -258,3 +291,25 @@ async def test_a_late_answer_is_not_overwritten_as_lost() -> None:
     run = await world.run()
     assert run.branches[0].text == "paid for"
     assert "late" not in world.store.attempts
+
+
+async def test_a_join_is_not_looked_at_after_each_of_many_answers() -> None:
+    planner = TreeMerging()
+    world = World(children=1, planner=planner)
+    run = await world.run()
+    assert run.outcome is OutcomeKind.JOINED
+    assert len(world.client.ledger) == 1 + 400 + 1
+    assert planner.looks < 60
+
+
+async def test_a_merge_that_failed_is_heeded_at_once() -> None:
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        await asyncio.sleep(0)
+        if request.prompt == "merge 3":
+            raise BadRequest
+        return completion()
+
+    world = World(children=1, client=ScriptedClient(reply), planner=TreeMerging())
+    run = await world.run()
+    assert run.outcome is OutcomeKind.MERGE_FAILED
+    assert len(world.client.ledger) < 20
