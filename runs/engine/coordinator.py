@@ -143,7 +143,7 @@ class Coordinator:
             if branch.status is BranchStatus.PENDING and not self.run.joins[branch.join].is_over:
                 self._queue_in_time(branch)
         self._joining.open_waves(FIRST_AHEAD)
-        self._journal.once_committed(self._joining.open_waves)
+        self._journal.once_committed(self._joining.begin)
 
     def control(self, control: Control) -> None:
         """Heed the control columns; called with every commit and each second."""

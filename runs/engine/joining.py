@@ -53,6 +53,7 @@ class Joining:
         self._numbers = count(max(run.branches, default=-1) + 1)
         self.prompts: dict[int, str] = {}  # of the calls that joins asked for
         self.is_shut = False
+        self._is_begun = False
         # Joins with children to open, so that no call looks at all joins of the run.
         self._to_open = deque(join for join in run.joins if join.branches_are_children)
         self._below: dict[int, list[int]] = defaultdict(list)
@@ -63,6 +64,11 @@ class Joining:
         self._gathered: dict[int, list[Child]] = {}  # children of joins that have asked for calls
 
     # -- opening ---------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The first calls are on their way: open as many as may wait."""
+        self._is_begun = True
+        self.open_waves()
 
     def open_waves(self, ahead: int = PENDING_AHEAD) -> None:
         """Open children, join by join, until `ahead` wait for admission."""
@@ -129,7 +135,7 @@ class Joining:
 
     def admitted(self) -> None:
         """Room was made ahead of admission."""
-        if self._run.pending < PENDING_AHEAD // 2:
+        if self._is_begun and self._run.pending < PENDING_AHEAD // 2:
             self.open_waves()
 
     # -- settling --------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from runs.domain.results import (
     OutcomeKind,
 )
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
+from runs.engine.joining import FIRST_AHEAD
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState
 from tests.unit.engine.doubles import (
@@ -313,3 +314,18 @@ async def test_a_merge_that_failed_is_heeded_at_once() -> None:
     run = await world.run()
     assert run.outcome is OutcomeKind.MERGE_FAILED
     assert len(world.client.ledger) < 20
+
+
+async def test_the_first_commit_is_small() -> None:
+    @dataclass
+    class Sizes(MemoryStore):
+        sizes: list[int] = field(default_factory=list)
+
+        async def commit(self, batch: Batch) -> Committed:
+            self.sizes.append(len(batch.branches))
+            return await super().commit(batch)
+
+    store = Sizes()
+    run = await World(children=3_000, store=store).run()
+    assert store.sizes[0] == FIRST_AHEAD
+    assert run.counts[BranchStatus.SUCCEEDED] == 3_000
