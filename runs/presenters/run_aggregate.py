@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from runs.domain.results import OutcomeKind
 from runs.models import Outcome, Run
-from runs.presenters import figures
+from runs.presenters import figures, run_stop
 from runs.presenters.run_rows import bare_label
 from runs.presenters.run_state import Pill, branch_pill, outcome_pill
 from runs.queries import runs as queries
@@ -77,6 +77,7 @@ class Aggregate:
     votes: tuple[Vote, ...] = ()
     more_votes: int = 0
     verdict: Verdict | None = None
+    told: tuple[str, ...] = ()
     pieces: tuple[Piece, ...] = ()
     more_pieces: int = 0
     text: str = ""
@@ -116,6 +117,7 @@ def _votes(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> 
         verdict=_decision(outcome, ranked, children)
         if outcome
         else _undecided(run, answered) or _leading(run, ranked, children),
+        told=run_stop.told(run, outcome, ranked, children),
         is_told=outcome is not None,
     )
 
