@@ -92,10 +92,11 @@ def _branches(run: Mapping[str, Any]) -> Cell:
     by |= run["by_status"]
     total = max(run["planned"], sum(by.values()))
     waiting = total - sum(by.values()) + by["pending"]
+    word = "waiting" if run["ended_ms"] is None else "not called"
     told = (
         (by["failed"], "failed", "bad"),
         (by["running"], "in flight", ""),
-        (waiting, "waiting", ""),
+        (waiting, word, ""),
         (by["cancelled"], "cancelled", ""),
         (by["spared"], "spared", ""),
     )

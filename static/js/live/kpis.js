@@ -62,7 +62,8 @@ function branches(run) {
   const sum = Object.values(by).reduce((a, b) => a + b, 0);
   const total = Math.max(run.planned, sum);
   const told = [
-    [by.failed, "failed", "bad"], [by.running, "in flight"], [total - sum + by.pending, "waiting"],
+    [by.failed, "failed", "bad"], [by.running, "in flight"],
+    [total - sum + by.pending, run.ended_ms === null ? "waiting" : "not called"],
     [by.cancelled, "cancelled"], [by.spared, "spared"],
   ];
   const parts = told.filter(([count]) => count)
