@@ -4,16 +4,17 @@ Its children are the answers that are there; none is ever called again, and none
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.results import ContributionKind
 from runs.domain.states import ENDED_RUN, RunStatus
 from runs.engine.state import JoinState, RunState
-from runs.execution.lease import LEASE, Claim
+from runs.execution.lease import Claim, claim_of
 from runs.models import Outcome, Pass, Run, row_id
 
 Unopened = Mapping[int, tuple[bool, str]]
@@ -37,21 +38,11 @@ def waiting() -> QuerySet[Run]:
 
 def take(run_id: int, owner: str) -> Claim | None:
     """Claim the run for its oldest open pass; None where there is none or somebody has it."""
-    taken = (
-        waiting()
-        .filter(id=run_id)
-        .update(
-            fence=F("fence") + 1,
-            seq=F("seq") + 1,
-            lease_owner=owner,
-            lease_until=timezone.now() + LEASE,
-        )
-    )
-    if not taken:
+    claimed = claim_of(waiting(), run_id, owner)
+    if claimed is None:
         return None
     n = open_passes().filter(run_id=run_id).order_by("n").values_list("n", flat=True)[0]
-    fence, seq = Run.objects.values_list("fence", "seq").get(id=run_id)
-    return Claim(run_id, fence, seq, pass_n=n)
+    return replace(claimed, pass_n=n)
 
 
 def settings_of(claimed: Claim) -> dict[str, Any]:

@@ -39,15 +39,16 @@ def claimable() -> QuerySet[Run]:
 
 def claim(run_id: int, owner: str) -> Claim | None:
     """Take the run, or None where somebody else has it or it has ended."""
-    taken = (
-        claimable()
-        .filter(id=run_id)
-        .update(
-            fence=F("fence") + 1,
-            seq=F("seq") + 1,
-            lease_owner=owner,
-            lease_until=timezone.now() + LEASE,
-        )
+    return claim_of(claimable(), run_id, owner)
+
+
+def claim_of(free: QuerySet[Run], run_id: int, owner: str) -> Claim | None:
+    """Take the run if it is among those that are free."""
+    taken = free.filter(id=run_id).update(
+        fence=F("fence") + 1,
+        seq=F("seq") + 1,
+        lease_owner=owner,
+        lease_until=timezone.now() + LEASE,
     )
     if not taken:
         return None
