@@ -82,7 +82,9 @@ class Lane:
             branch = None if self._room.is_full else self._next()  # another lane may have filled it
             if branch is None:
                 self.limiter.release(permit)
-            elif not self._admit(self, branch, permit):
+            elif self._admit(self, branch, permit):
+                await asyncio.sleep(0)  # what is admitted goes out before the next is looked at
+            else:
                 self._queue.appendleft(branch)
                 self.limiter.release(permit)
                 await self._room.wait_for_end()

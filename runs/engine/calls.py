@@ -155,7 +155,7 @@ class Calls:
             self._tasks[branch.number] = task
             task.add_done_callback(lambda done: self._finished(attempt, done, drop))
 
-        self._journal.intent(branch, Intent(attempt, open_socket, drop))
+        self._journal.intent(Intent(branch, attempt, open_socket, drop))
 
     def shut(self) -> None:
         """No try follows, and what is not on its way yet is never sent."""
@@ -262,6 +262,7 @@ class Calls:
         attempt.become(AttemptStatus.OK)
         attempt.input_tokens = branch.input_tokens = end.usage.input_tokens
         attempt.output_tokens = branch.output_tokens = end.usage.output_tokens
+        attempt.cached_tokens = end.usage.cached_tokens
         self._settle(branch, attempt, is_charged=True)
         self._run.move(branch, BranchStatus.SUCCEEDED)
         branch.text = end.text

@@ -24,6 +24,7 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 log = logging.getLogger(__name__)
 
 ROWS_A_COMMIT = 1_000
+INTENTS_A_COMMIT = 16  # or half of those that wait
 SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -32,6 +33,7 @@ RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 class Intent:
     """An attempt whose row must be on disk before `open` may send it; `drop` never sends it."""
 
+    branch: BranchState
     attempt: AttemptState
     open: Callable[[], None]
     drop: Callable[[], None]
@@ -105,10 +107,9 @@ class Journal:
         self._soft_timer = None
         self._wake.set()
 
-    def intent(self, branch: BranchState, intent: Intent) -> None:
+    def intent(self, intent: Intent) -> None:
         self._intents.append(intent)
-        self.attempt(intent.attempt)
-        self.branch(branch)
+        self.run()
 
     def withdraw(self) -> None:
         """Take back the intents that no commit has released; their requests are never sent."""
@@ -160,10 +161,11 @@ class Journal:
             self._observer.changed(self._run.id, committed.seq)
 
     def _take(self) -> tuple[Batch, list[Intent]]:
+        ready = self._ready()
         branches = _first(self._branches, ROWS_A_COMMIT)
         # What hangs on a branch is written with it or after it, never before.
-        intents = [one for one in self._intents if one.attempt.branch not in self._branches]
-        self._intents = [one for one in self._intents if one.attempt.branch in self._branches]
+        intents = [one for one in ready if one.branch.number not in self._branches]
+        self._intents[:0] = [one for one in ready if one.branch.number in self._branches]
         attempts = [key for key in self._attempts if key[0] not in self._branches]
         answers = [number for number in self._answers if number not in self._branches]
         batch = Batch(
@@ -178,10 +180,20 @@ class Journal:
             answers=[(number, self._answers.pop(number)) for number in answers],
             kpis=self._kpis(),
         )
-        self._is_dirty = bool(self._branches)
+        self._is_dirty = bool(self._branches or self._intents)
         if self._is_dirty:
             self._wake.set()
         return batch, intents
+
+    def _ready(self) -> list[Intent]:
+        """The oldest intents, with their rows. Not all at once: calls that are sent together end
+        together, and each would wait for the others' replies to be read."""
+        some = max(INTENTS_A_COMMIT, len(self._intents) // 2)
+        ready, self._intents = self._intents[:some], self._intents[some:]
+        for intent in ready:
+            self._branches[intent.branch.number] = intent.branch
+            self._attempts[intent.attempt.branch, intent.attempt.number] = intent.attempt
+        return ready
 
     def _rebuilt(self, batch: Batch, committed: Committed) -> Batch:
         """Fold in what others wrote in the meantime, then offer the same rows again."""

@@ -55,7 +55,12 @@ def failing(error: CallError, *, prompt: str = "", times: int = 10**9) -> Script
 
 
 async def test_a_run_calls_every_branch_once_and_joins_in_order() -> None:
-    world = World(children=20)
+    async def take_some_turns(request: ModelRequest, nth: int) -> Completion:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return completion()
+
+    world = World(children=20, client=ScriptedClient(take_some_turns))
     run = await world.run()
     assert run.status is RunStatus.SUCCEEDED
     assert sorted(world.client.ledger) == sorted(f"prompt {i}" for i in range(20))
@@ -214,7 +219,8 @@ async def test_cancel_is_acknowledged_and_nothing_starts_after_it() -> None:
     started = asyncio.Event()
 
     async def hang(request: ModelRequest, nth: int) -> Completion:
-        started.set()
+        if world.client.open == world.gate.limit:
+            started.set()
         await asyncio.sleep(3600)
         return completion()
 
