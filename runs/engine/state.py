@@ -18,6 +18,7 @@ class AttemptState:
     ready_ms: int
     admitted_ms: int
     reserved_usd: float = 0.0
+    reserved_tokens: int = 0
     status: AttemptStatus = AttemptStatus.SENT
     sent_ms: int | None = None
     first_token_ms: int | None = None
@@ -30,8 +31,10 @@ class AttemptState:
     error: str = ""
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
     cost_usd: float | None = None
     is_cost_confirmed: bool = False
+    is_hedge: bool = False
 
     def become(self, status: AttemptStatus) -> None:
         self.status = move(self.status, status)
@@ -173,6 +176,8 @@ class RunState:
     ended_ms: int | None = None
     spent_usd: float = 0.0
     reserved_usd: float = 0.0
+    spent_tokens: int = 0
+    reserved_tokens: int = 0
     calls: int = 0
     in_flight: int = 0
     counts: dict[str, int] = field(default_factory=dict)

@@ -31,7 +31,8 @@ def attempt(run_id: int, a: AttemptState, seq: int) -> Row:
         run_id, row_id(run_id, a.branch), a.number, a.uuid, str(a.status), a.ready_ms,
         a.admitted_ms, a.sent_ms, a.first_token_ms, a.ended_ms, a.held_ms, a.held_reason,
         a.status_code, a.retry_after_s, a.error_kind, a.error, a.input_tokens, a.output_tokens,
-        a.reserved_usd, a.cost_usd, a.is_cost_confirmed, seq,
+        a.cached_tokens, a.reserved_tokens, a.reserved_usd, a.cost_usd, a.is_cost_confirmed,
+        a.is_hedge, seq,
     )  # fmt: skip
 
 
@@ -66,7 +67,8 @@ def run(r: RunState, kpis: Mapping[str, Any]) -> dict[str, object]:
     """The run's own columns. A later pass leaves its state and figures as the first gave them."""
     counts = {str(status): n for status, n in r.counts.items() if n}
     columns: dict[str, object] = {
-        "spent_usd": r.spent_usd, "reserved_usd": r.reserved_usd, "calls": r.calls,
+        "spent_usd": r.spent_usd, "reserved_usd": r.reserved_usd,
+        "spent_tokens": r.spent_tokens, "reserved_tokens": r.reserved_tokens, "calls": r.calls,
         "in_flight": r.in_flight, "counts": _json(counts),
     }  # fmt: skip
     if r.pass_n > 1:

@@ -75,8 +75,11 @@ class Run(models.Model):
 
     budget_usd = models.FloatField(null=True)
     budget_calls = models.PositiveIntegerField(null=True)
+    budget_tokens = models.PositiveBigIntegerField(null=True)
     spent_usd = models.FloatField(default=0)
     reserved_usd = models.FloatField(default=0)
+    spent_tokens = models.BigIntegerField(default=0)  # what is unknown counts as reserved
+    reserved_tokens = models.BigIntegerField(default=0)
     calls = models.PositiveIntegerField(default=0)
 
     branches_planned = models.PositiveIntegerField(default=0)
@@ -286,9 +289,12 @@ class Attempt(models.Model):
     error = models.CharField(max_length=500, blank=True)
     input_tokens = models.PositiveIntegerField(null=True)
     output_tokens = models.PositiveIntegerField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True)
+    reserved_tokens = models.PositiveIntegerField(default=0)
     reserved_usd = models.FloatField(default=0)
     cost_usd = models.FloatField(null=True)
     is_cost_confirmed = models.BooleanField(default=False)
+    is_hedge = models.BooleanField(default=False)  # sent beside an open one of its branch
     seq = models.BigIntegerField(default=0)
 
     class Meta:
