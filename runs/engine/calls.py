@@ -6,62 +6,20 @@ What an end means for the branch is decided here; what it means for the join is 
 import asyncio
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import uuid4
 
-from runs.domain.errors import (
-    AnswerCut,
-    BadReply,
-    CallError,
-    DeadlineExceeded,
-    ProviderUnavailable,
-    Throttled,
-)
-from runs.domain.plan import CallSettings
+from runs.domain.errors import AnswerCut, BadReply, CallError, Throttled
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus
+from runs.engine.account import Account, is_charged
 from runs.engine.admission import Lane, Room
+from runs.engine.entry import Entry, expected_tokens
 from runs.engine.journal import Intent, Journal
 from runs.engine.livetext import LiveText
-from runs.engine.protocols import Clock, LateAnswer, ModelRequest, Money, Permit, Store
+from runs.engine.protocols import Clock, LateAnswer, ModelRequest, Permit, Store
 from runs.engine.retrying import backoff_s
 from runs.engine.state import AttemptState, BranchState, RunState
-
-CHARACTERS_A_TOKEN = 4  # an estimate for the pace, corrected at the end of the call
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A call that its gate let in: the lane it came from, its permit, and the tokens charged."""
-
-    lane: Lane
-    permit: Permit
-    tokens: int
-
-    def leave(self) -> None:
-        self.lane.limiter.release(self.permit)
-
-    def tell(self, end: Completion | CallError | None) -> bool:
-        """Tell the gate how the call ended, before its slot is free; whether an error counts."""
-        limiter = self.lane.limiter
-        if end is None:
-            return True
-        if (usage := end.usage) is not None and usage.output_tokens is not None:
-            limiter.charge((usage.input_tokens or 0) + usage.output_tokens - self.tokens)
-        if isinstance(end, Throttled):
-            limiter.throttled(self.permit, end.retry_after_s, end.hints)
-            return False
-        if isinstance(end, ProviderUnavailable | DeadlineExceeded):
-            return limiter.failed(self.permit)
-        if not isinstance(end, BadReply):  # which says neither that it serves nor that it does not
-            limiter.answered(self.permit, end.hints)
-        return True
-
-
-def expected_tokens(prompt: str, call: CallSettings) -> int:
-    """What a provider charges a call against its limit when it takes it."""
-    return (len(prompt) + len(call.system)) // CHARACTERS_A_TOKEN + call.max_tokens
 
 
 class Calls:
@@ -72,7 +30,7 @@ class Calls:
         journal: Journal,
         room: Room,
         store: Store,
-        money: Money,
+        account: Account,
         clock: Clock,
         texts: LiveText,
         on_end: Callable[[BranchState, AttemptState], None],
@@ -84,7 +42,7 @@ class Calls:
         self._journal = journal
         self._room = room
         self._store = store
-        self._money = money
+        self._account = account
         self._clock = clock
         self._texts = texts
         self._on_end = on_end
@@ -95,14 +53,6 @@ class Calls:
         self._timers: set[asyncio.TimerHandle] = set()
         self.is_shut = False  # nothing is tried again
         self.is_lost = False  # fenced: what still arrives is kept as a late answer
-
-    def fits(self, reservation_usd: float) -> bool:
-        """Whether one more call stays under the caps on money and calls."""
-        run, budget = self._run, self._run.budget
-        if budget.calls is not None and run.calls >= budget.calls:
-            return False
-        committed = run.spent_usd + run.reserved_usd
-        return budget.cost_usd is None or committed + reservation_usd <= budget.cost_usd
 
     def start(
         self, lane: Lane, branch: BranchState, prompt: str, reserved_usd: float, permit: Permit
@@ -129,8 +79,7 @@ class Calls:
             held_reason="rate_limit" if held_ms > 0 else "",
         )
         self._run.attempts.append(attempt)
-        self._run.reserved_usd += reserved_usd
-        self._run.calls += 1
+        self._account.reserve(attempt)
         self._room.take()
         self._run.in_flight = self._room.in_flight
 
@@ -139,7 +88,7 @@ class Calls:
             self._free(entry)
             attempt.ended_ms = self._clock.now_ms()
             attempt.become(AttemptStatus.ABORTED)
-            self._settle(branch, attempt, is_charged=False)
+            self._account.settle(branch, attempt, is_charged=False)
             self._run.move(branch, BranchStatus.PENDING)
             self._journal.attempt(attempt)
             self._journal.branch(branch)
@@ -263,7 +212,7 @@ class Calls:
         attempt.input_tokens = branch.input_tokens = end.usage.input_tokens
         attempt.output_tokens = branch.output_tokens = end.usage.output_tokens
         attempt.cached_tokens = end.usage.cached_tokens
-        self._settle(branch, attempt, is_charged=True)
+        self._account.settle(branch, attempt, is_charged=True)
         self._run.move(branch, BranchStatus.SUCCEEDED)
         branch.text = end.text
         branch.is_cut = end.finish == "length"
@@ -286,7 +235,7 @@ class Calls:
         if error.usage is not None:
             attempt.input_tokens = error.usage.input_tokens
             attempt.output_tokens = error.usage.output_tokens
-        self._settle(branch, attempt, is_charged=_is_charged(error))
+        self._account.settle(branch, attempt, is_charged=is_charged(error))
         if not counts:  # the gate holds everybody; an outage lets others try next
             self._again(lane, branch, attempt, 0.0, first=is_throttled)
             return
@@ -336,43 +285,27 @@ class Calls:
 
     def _aborted(self, branch: BranchState, attempt: AttemptState) -> None:
         attempt.become(AttemptStatus.ABORTED)
-        self._settle(branch, attempt, is_charged=True)
+        self._account.settle(branch, attempt, is_charged=True)
         branch.trail = f"{branch.trail} {_trail(attempt)}".strip()
         self._run.move(branch, BranchStatus.PENDING)
-
-    def _settle(self, branch: BranchState, attempt: AttemptState, *, is_charged: bool) -> None:
-        """Turn the reservation into what was spent; an unknown price of a call counts in full."""
-        cost = self._money.cost(branch.spec.call, attempt.input_tokens, attempt.output_tokens)
-        attempt.is_cost_confirmed = cost is not None or not is_charged
-        if cost is None:
-            cost = attempt.reserved_usd if is_charged else 0.0
-        attempt.cost_usd = cost
-        branch.cost_usd = (branch.cost_usd or 0.0) + cost
-        self._run.reserved_usd = max(self._run.reserved_usd - attempt.reserved_usd, 0.0)
-        self._run.spent_usd += cost
 
     async def _keep_late(
         self, branch: BranchState, attempt: AttemptState, end: Completion | CallError | None
     ) -> None:
         if not isinstance(end, Completion) or isinstance(self._accepted(end), CallError):
             return
-        cost = self._money.cost(branch.spec.call, end.usage.input_tokens, end.usage.output_tokens)
+        tokens = end.usage.input_tokens, end.usage.output_tokens
         late = LateAnswer(
             branch=branch.number,
             attempt=attempt.number,
             text=end.text,
             input_tokens=end.usage.input_tokens,
             output_tokens=end.usage.output_tokens,
-            cost_usd=attempt.reserved_usd if cost is None else cost,
+            cost_usd=self._account.late_cost_usd(branch, attempt, *tokens),
             sent_ms=attempt.sent_ms,
             ended_ms=attempt.ended_ms or self._clock.now_ms(),
         )
         await self._store.commit_late(self._run.id, late)
-
-
-def _is_charged(error: CallError) -> bool:
-    """Whether the provider may ask money for a call that ended so. A refusal costs nothing."""
-    return error.was_sent and (error.status_code is None or error.status_code < 400)
 
 
 def _reason(error: CallError, branch: BranchState) -> str:

@@ -15,6 +15,7 @@ from runs.domain.plan import CHILD_ROLES
 from runs.domain.policies import OnFailure
 from runs.domain.results import Outcome, OutcomeKind, ended_status
 from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
+from runs.engine.account import Account
 from runs.engine.admission import Lane, Room
 from runs.engine.calls import Calls
 from runs.engine.joining import FIRST_AHEAD, Joining
@@ -75,12 +76,13 @@ class Coordinator:
             on_control=self.control,
             on_late=self._adopt,
         )
+        self._account = Account(run, money)
         self._calls = Calls(
             run,
             journal=self._journal,
             room=self._room,
             store=store,
-            money=money,
+            account=self._account,
             clock=clock,
             texts=self._texts,
             on_end=self._attempt_ended,
@@ -219,7 +221,7 @@ class Coordinator:
                 raise
             self._refuse(branch, error)
             return True
-        if self._calls.fits(reservation):
+        if self._account.fits(reservation):
             self._calls.start(lane, branch, prompt, reservation, permit)
             self._joining.admitted()
             return True
