@@ -89,4 +89,5 @@ def attempt_figures(branch: BranchState, attempt: AttemptState) -> AttemptFigure
         cost_usd=attempt.cost_usd,
         reserved_usd=attempt.reserved_usd,
         is_confirmed=attempt.is_cost_confirmed,
+        error_kind=attempt.error_kind,
     )

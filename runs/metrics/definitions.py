@@ -35,6 +35,10 @@ DEFINITIONS: Mapping[str, str] = {
     "cost_usd": "US dollars for all requests, failed ones too; unknown where a price is unknown.",
     "useful_usd": "US dollars for the requests whose answers count; outvoted answers do.",
     "wasted_usd": "US dollars for failed, aborted and superseded requests.",
+    "wasted_by": (
+        "The waste by its cause: requests, tokens, and US dollars, which are unknown where a price "
+        "is unknown."
+    ),
     "unconfirmed_usd": (
         "US dollars within the cost that stand for requests without reported usage, counted at "
         "what was reserved for them."
@@ -57,4 +61,15 @@ WHERE: Mapping[str, str] = {
     "at_the_limit": "A call waited for a slot, or all slots were taken.",
     "tail": "Nothing waited and less than half the peak was in flight.",
     "full": "Calls were in flight and nothing waited.",
+}
+
+WASTED: Mapping[str, str] = {
+    "failed": "Requests that ended with an error, of branches that never got an answer.",
+    "superseded": (
+        "Requests whose branch was answered by another one: errors before a later try succeeded, "
+        "and answers that came twice."
+    ),
+    "aborted": "Requests broken off while they went on, by a cancel or because none needed them.",
+    "hedge": "Requests sent twice on purpose, of which the other was quicker.",
+    "lost": "Requests whose end nobody saw, since the process that made them stopped.",
 }

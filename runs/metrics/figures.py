@@ -42,6 +42,7 @@ class AttemptFigures(NamedTuple):
     cost_usd: float | None = None
     reserved_usd: float = 0.0
     is_confirmed: bool = True
+    error_kind: str = ""
 
     @property
     def was_sent(self) -> bool:

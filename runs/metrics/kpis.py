@@ -11,6 +11,7 @@ from runs.domain.states import AttemptStatus
 from runs.metrics import baseline
 from runs.metrics.figures import SUCCESSES, AttemptFigures, RunFigures
 from runs.metrics.timing import Timing, where_the_time_went
+from runs.metrics.waste import Wasted
 
 Kpis = dict[str, Any]
 
@@ -30,6 +31,7 @@ class Running:
         self.cost_usd = self.useful_usd = self.unconfirmed_usd = 0.0
         self.unpriced = 0  # successful calls whose price is unknown
         self._useful: set[int] = set()  # branches of which a success has been counted
+        self._wasted = Wasted()
         self._compared = self._compared_tokens = 0
         self._compared_usd = 0.0
 
@@ -46,7 +48,10 @@ class Running:
         cost = self._cost(attempt)
         if attempt.status in SUCCESSES and attempt.branch not in self._useful:
             self._useful.add(attempt.branch)
+            self._wasted.supersede(attempt.branch)
             self._add_useful(attempt, cost)
+        elif attempt.status != AttemptStatus.THROTTLED or cost:
+            self._wasted.add(attempt, cost, is_answered=attempt.branch in self._useful)
 
     def _cost(self, attempt: AttemptFigures) -> float:
         """Unknown usage counts at its reservation and is marked; a refusal costs nothing."""
@@ -81,6 +86,7 @@ class Running:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             **self._money(),
+            "wasted_by": self._wasted.by_cause(is_priced=not self.unpriced),
         }
 
     def _money(self) -> Kpis:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runs.metrics.definitions import DEFINITIONS, WHERE
+from runs.metrics.definitions import DEFINITIONS, WASTED, WHERE
 from runs.metrics.figures import RunFigures
 from runs.metrics.kpis import compute
 from runs.metrics.timing import LABELS
+from runs.metrics.waste import CAUSES
 
 DOCS = (Path(__file__).resolve().parents[3] / "docs" / "kpis.md").read_text(encoding="utf-8")
 
@@ -20,9 +21,13 @@ def test_every_label_of_where_the_time_went_is_defined_in_order():
     assert tuple(WHERE) == LABELS
 
 
-@pytest.mark.parametrize("name", [*DEFINITIONS, *WHERE])
+def test_every_cause_of_waste_is_defined_in_order():
+    assert tuple(WASTED) == CAUSES
+
+
+@pytest.mark.parametrize("name", [*DEFINITIONS, *WHERE, *WASTED])
 def test_the_docs_say_the_same_sentence(name):
-    sentence = (DEFINITIONS | WHERE)[name]
+    sentence = (DEFINITIONS | WHERE | WASTED)[name]
     assert sentence[0].isupper()
     assert sentence.endswith(".")
     assert f"| `{name}` | {sentence} |" in DOCS
