@@ -19,6 +19,7 @@ from runs.models import LimiterChange, LimiterState
 from runs.providers import registry
 
 SAVE_EVERY_S = 1.0
+CLIENT_PARTS = ("kind", "base_url", "api_key", "sends_end_mark", "replay")
 
 
 class RunClock:
@@ -105,7 +106,7 @@ class Workshop:
         return self._gate(connection, model), self.client(connection.mapping)
 
     def client(self, mapping: Mapping[str, Any]) -> ModelClient:
-        key = tuple(str(mapping[part]) for part in ("kind", "base_url", "api_key", "replay"))
+        key = tuple(str(mapping[part]) for part in CLIENT_PARTS)
         if key not in self._clients:
             self._clients[key] = registry.client(mapping, private_hosts=self._private_hosts)
         return self._clients[key]

@@ -58,6 +58,7 @@ class LoadedConnection:
     mapping: Mapping[str, Any]
     in_flight: int
     calls_per_minute: int | None
+    tokens_per_minute: int | None
     is_private: bool
     prices: Mapping[str, Any]
     not_before: Mapping[str, datetime]
@@ -294,6 +295,8 @@ def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
             id=frozen.get("id") or 0, name=frozen.get("name", ""), kind=frozen["kind"],
             base_url=frozen.get("base_url", ""), in_flight=frozen.get("in_flight", 8),
             calls_per_minute=frozen.get("calls_per_minute"), replay=frozen.get("replay", {}),
+            tokens_per_minute=frozen.get("tokens_per_minute"),
+            sends_end_mark=frozen.get("sends_end_mark", True),
         )  # fmt: skip
     states = LimiterState.objects.filter(connection_id=row.id, not_before__isnull=False)
     return LoadedConnection(
@@ -301,6 +304,7 @@ def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:
         mapping=client_mapping(row),
         in_flight=row.in_flight,
         calls_per_minute=row.calls_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
         is_private=row.is_private,
         prices=frozen.get("prices", {}),
         not_before={state.model: state.not_before for state in states if state.not_before},
@@ -316,5 +320,6 @@ def client_mapping(row: Connection) -> dict[str, Any]:
         "base_url": row.base_url,
         "api_key": key,
         "in_flight": row.in_flight,
+        "sends_end_mark": row.sends_end_mark,
         "replay": {**row.replay, "path": recordings.path_of(row.replay.get("recording", ""))},
     }

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import URLValidator
 
-from runs.forms.fields import DecimalField, LinesField, NameField, WholeField
+from runs.forms.fields import DecimalField, LinesField, NameField, TickField, WholeField
 from runs.models import OWN_ADDRESSES, REMOTE_KINDS, Connection
 from runs.services.connections import KNOWN_ADDRESSES, keep_recording, replay_values
 
@@ -44,6 +44,16 @@ class ConnectionForm(forms.Form):
     calls_per_minute = WholeField(
         label="Calls a minute", least=1, help_text="Empty: no limit is known."
     )
+    tokens_per_minute = WholeField(
+        label="Tokens a minute", least=1, help_text="Read and written. Empty: no limit is known."
+    )
+    ends_unmarked = TickField(
+        label="This server ends its streams without an end mark",
+        help_text=(
+            "Some proxies before vLLM and llama.cpp do. Then the end of the stream is accepted as "
+            "the end of the answer, and an answer cut on its way can pass for a whole one."
+        ),
+    )
     recording = forms.FileField(label="Recording", required=False, allow_empty_file=True)
     shuffle = WholeField(
         label="Shuffle with the seed", least=0, help_text="Empty: samples in recorded order."
@@ -53,11 +63,11 @@ class ConnectionForm(forms.Form):
         max_length=20,
         help_text="Seconds a call, as in 0.5, or tokens a second, as in 80/s. Empty: at once.",
     )
-    price_input = DecimalField(
-        label="Price of input, $ a million tokens", help_text="Empty: from the price table."
-    )
-    price_output = DecimalField(
-        label="Price of output, $ a million tokens", help_text="Empty: from the price table."
+    price_input = DecimalField(label="Input", help_text="Empty: from the price table.")
+    price_output = DecimalField(label="Output", help_text="Empty: from the price table.")
+    price_cached = DecimalField(
+        label="Cached input",
+        help_text="Empty: from the price table, else as other input.",
     )
 
     def __init__(self, *args: Any, owner: User, stored: Connection | None = None, **kwargs: Any):
@@ -67,6 +77,7 @@ class ConnectionForm(forms.Form):
         initial |= {name: self._replay.get(name) for name in ("shuffle", "pace")}
         if stored:
             initial["model_names"] = "\n".join(stored.model_names)
+            initial["ends_unmarked"] = not stored.sends_end_mark
         kwargs["initial"] = {"in_flight": 8, **initial}
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
@@ -128,16 +139,19 @@ class ConnectionForm(forms.Form):
         return int(number)
 
     def clean_calls_per_minute(self) -> int | None:
-        number: int | None = self.cleaned_data["calls_per_minute"]
-        if number is not None and not 1 <= number <= LARGEST:
-            raise forms.ValidationError("At least 1 call a minute, or leave it empty.")
-        return number
+        return self._rate("calls_per_minute", "At least 1 call a minute, or leave it empty.")
+
+    def clean_tokens_per_minute(self) -> int | None:
+        return self._rate("tokens_per_minute", "At least 1 token a minute, or leave it empty.")
 
     def clean_price_input(self) -> float | None:
         return self._price("price_input")
 
     def clean_price_output(self) -> float | None:
         return self._price("price_output")
+
+    def clean_price_cached(self) -> float | None:
+        return self._price("price_cached")
 
     def clean_shuffle(self) -> int | None:
         seed: int | None = self.cleaned_data["shuffle"]
@@ -161,6 +175,12 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(f"At most {MOST_RECORDED // 10**6} MB.")
         return file
 
+    def _rate(self, name: str, refusal: str) -> int | None:
+        number: int | None = self.cleaned_data[name]
+        if number is not None and not 1 <= number <= LARGEST:
+            raise forms.ValidationError(refusal)
+        return number
+
     def _price(self, name: str) -> float | None:
         price: float | None = self.cleaned_data[name]
         if price is not None and not 0 <= price <= 1e6:
@@ -171,6 +191,8 @@ class ConnectionForm(forms.Form):
         """The columns to write. Raises `InvalidInput` where the uploaded recording is none."""
         kept = {"api_key_env": "", **self.cleaned_data}
         file, shuffle, pace = (kept.pop(name) for name in ("recording", "shuffle", "pace"))
+        is_unmarked = kept.pop("ends_unmarked") and kept["kind"] == Connection.Kind.OPENAI
+        kept["sends_end_mark"] = not is_unmarked
         kept["replay"] = {}
         if kept["kind"] == Connection.Kind.REPLAY:
             key = keep_recording(file.chunks()) if file else str(self._replay["recording"])

@@ -178,6 +178,8 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
     "provider.api_key_env": lambda: NameField(label="Environment variable with the key"),
     "provider.in_flight": lambda: WholeField(label="In flight at once", least=1),
     "provider.calls_per_minute": lambda: WholeField(label="Calls a minute", least=1),
+    "provider.tokens_per_minute": lambda: WholeField(label="Tokens a minute", least=1),
+    "provider.sends_end_mark": lambda: TickField(label="Ends its streams with an end mark"),
     "provider.recording": lambda: NameField(label="Recording", help_text="As it was stored."),
     "provider.shuffle": lambda: WholeField(
         label="Shuffle by seed", least=0, help_text="Empty: in the recorded order."

@@ -19,6 +19,7 @@ MAY_BE_EMPTY = {
     "limits.calls",
     "limits.cost_usd",
     "provider.calls_per_minute",
+    "provider.tokens_per_minute",
     "provider.shuffle",
     "votes.wave_most",
 }

@@ -22,25 +22,31 @@ def price(
     model: str,
     override_in: float | None = None,
     override_out: float | None = None,
+    override_cached: float | None = None,
     *,
     at: datetime | None = None,
 ) -> Price | None:
     """US dollars per million tokens, None where they are unknown: unknown is never free.
 
     provider_hint: `local`, `simulated` or `replay` (free unless overridden), the connection's base
-    URL, or a provider's name as in the table. override_in, override_out: the connection's own.
+    URL, or a provider's name as in the table. override_in, override_out, override_cached: the
+    connection's own. Cached input costs as other input where nothing else is known, and an own
+    price of input is not mixed with the table's of cached input.
     at: the time whose prices are meant, for the few models that have cheaper hours.
     """
+    own = (override_in, override_out, override_cached)
     if override_in is not None and override_out is not None:
-        return Price(override_in, override_out, source="connection")
+        return Price(override_in, override_out, override_cached, source="connection")
     if provider_hint in FREE_KINDS:
-        return Price(override_in or 0.0, override_out or 0.0, source=provider_hint)
+        return Price(override_in or 0.0, override_out or 0.0, override_cached, source=provider_hint)
     listed = _listed(provider_hint, model, at)
-    if listed is None or (override_in is None and override_out is None):
+    if listed is None or own == (None, None, None):
         return listed
+    listed_cached = listed.cached_per_m if override_in is None else None
     return Price(
         listed.input_per_m if override_in is None else override_in,
         listed.output_per_m if override_out is None else override_out,
+        listed_cached if override_cached is None else override_cached,
         source="connection",
     )
 

@@ -174,6 +174,10 @@ def _provider(provider: Provider | None) -> Iterator[InvalidInput]:
     for name in ("recording", "shuffle", "pace"):
         if getattr(provider, name) not in {None, ""} and provider.kind != "replay":
             yield InvalidInput("is only for a provider of kind replay", f"provider.{name}")
+    if not provider.sends_end_mark and provider.kind not in {"openai_compatible", "simulated"}:
+        yield InvalidInput(
+            "must be true: every provider of this kind sends one", "provider.sends_end_mark"
+        )
     if provider.pace and not _PACE.fullmatch(provider.pace):
         yield InvalidInput(
             "must be seconds a call, as in 0.5, or tokens a second, as in 80/s", "provider.pace"

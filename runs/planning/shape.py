@@ -147,7 +147,8 @@ class Provider(Shape):
     """A connection that a file brings along; the key comes from `api_key_env`. Only `replay` reads
     `recording`, the path of recorded answers, `shuffle`, the seed of the order of a question's
     samples (None: as recorded), and `pace`: seconds a call, as in `0.5`, or tokens a second, as in
-    `80/s`; empty is at once."""
+    `80/s`; empty is at once. `sends_end_mark` False: the end of its streams is accepted as the
+    end of the answer."""
 
     name: ConnectionName
     kind: ProviderKind = "openai_compatible"
@@ -155,6 +156,8 @@ class Provider(Shape):
     api_key_env: Annotated[str, characters(0, 120)] = ""
     in_flight: Annotated[int, whole(1, 10_000)] = 8
     calls_per_minute: Annotated[int, whole(1, 10_000_000)] | None = None
+    tokens_per_minute: Annotated[int, whole(1, 2**31 - 1)] | None = None
+    sends_end_mark: bool = True
     recording: Annotated[str, characters(0, 4096)] = ""
     shuffle: Annotated[int, whole(0, 2**31 - 1)] | None = None
     pace: Annotated[str, characters(0, 20)] = ""

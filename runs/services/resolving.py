@@ -21,7 +21,8 @@ from runs.services.connections import replay_values, save_connection
 
 PriceKey = tuple[str, str]  # (connection, model)
 PLACE = ("kind", "base_url", "api_key_env", "replay")  # where a connection leads
-STORED = (*PLACE, "name", "api_key", "in_flight", "calls_per_minute", "model_names")
+LIMITS = ("in_flight", "calls_per_minute", "tokens_per_minute")
+STORED = (*PLACE, *LIMITS, "name", "api_key", "model_names", "sends_end_mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Connections:
 
     def limits(self) -> dict[str, dict[str, Any]]:
         return {
-            name: {"in_flight": row.in_flight, "calls_per_minute": row.calls_per_minute}
+            name: {limit: getattr(row, limit) for limit in LIMITS}
             for name, row in self.rows.items()
         }
 
@@ -54,8 +55,8 @@ class Connections:
                 "kind": row.kind,
                 "base_url": row.base_url,
                 "replay": row.replay,
-                "in_flight": row.in_flight,
-                "calls_per_minute": row.calls_per_minute,
+                "sends_end_mark": row.sends_end_mark,
+                **{limit: getattr(row, limit) for limit in LIMITS},
                 "prices": {
                     model: price and asdict(price)
                     for (owner_name, model), price in self.prices.items()
@@ -136,7 +137,7 @@ def _no_connection(use: Caller, stored: Mapping[str, Connection]) -> InvalidInpu
 
 def price_of(row: Connection, model: str) -> Price | None:
     hint = row.base_url if row.is_remote else row.kind
-    return pricing.price(hint, model, row.price_input, row.price_output)
+    return pricing.price(hint, model, row.price_input, row.price_output, row.price_cached)
 
 
 def _brought(owner: User, configuration: Configuration, provider: Provider) -> Connection:
@@ -150,6 +151,8 @@ def _brought(owner: User, configuration: Configuration, provider: Provider) -> C
         api_key_env=provider.api_key_env,
         in_flight=provider.in_flight,
         calls_per_minute=provider.calls_per_minute,
+        tokens_per_minute=provider.tokens_per_minute,
+        sends_end_mark=provider.sends_end_mark,
         model_names=sorted(models),
         replay=_replay(provider),
     )

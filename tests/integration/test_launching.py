@@ -86,6 +86,7 @@ def test_a_run_keeps_its_connections_with_prices_and_without_keys(
     run = launch_run(owner=user, configuration=voting())
     frozen = run.connections["Simulated"]
     assert (frozen["id"], frozen["kind"], frozen["in_flight"]) == (connection.pk, "simulated", 6)
+    assert (frozen["tokens_per_minute"], frozen["sends_end_mark"]) == (None, True)
     assert frozen["prices"]["simulated"]["input_per_m"] == 0.0
     assert run.is_simulated
     assert "canary-key" not in str(Run.objects.filter(pk=run.pk).values())

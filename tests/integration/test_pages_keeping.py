@@ -1,5 +1,7 @@
 """Templates, datasets and providers: what can be kept, changed and deleted."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -229,7 +231,9 @@ def test_only_an_administrator_names_an_environment_variable(
         ({"in_flight": "0"}, "1,000"),
         ({"in_flight": "99999999999999999999"}, "1,000"),
         ({"calls_per_minute": "0"}, "At least 1"),
+        ({"tokens_per_minute": "0"}, "At least 1 token"),
         ({"price_input": "-1"}, "1,000,000"),
+        ({"price_cached": "-1"}, "1,000,000"),
         ({"name": ""}, "required"),
         ({"kind": "strange"}, "valid choice"),
     ],
@@ -241,6 +245,31 @@ def test_a_bad_provider_is_told_what_is_wrong(
     response = signed_in.post(reverse("provider_new"), as_typed(hosted, name="New") | changes)
     assert response.status_code == 422
     assert words in response.text
+
+
+def test_limits_prices_and_the_missing_end_mark_are_kept(
+    signed_in: Client, hosted: Connection
+) -> None:
+    typed = as_typed(
+        hosted, tokens_per_minute="90000", price_cached="0.25", ends_unmarked="on", price_input="1"
+    )
+    signed_in.post(reverse("provider", args=[hosted.pk]), typed)
+    hosted.refresh_from_db()
+    assert (hosted.tokens_per_minute, hosted.price_cached) == (90_000, 0.25)
+    assert not hosted.sends_end_mark
+    page = signed_in.get(reverse("provider", args=[hosted.pk])).text
+    assert 'value="90000"' in page
+    tick = re.search(r'<input[^>]*name="ends_unmarked"[^>]*>', page)
+    assert tick is not None
+    assert "checked" in tick[0]
+
+
+def test_only_an_openai_compatible_server_may_leave_out_the_end_mark(
+    signed_in: Client, user: User
+) -> None:
+    own = Connection(name="Own", kind="anthropic", in_flight=2)
+    signed_in.post(reverse("provider_new"), as_typed(own, ends_unmarked="on"))
+    assert Connection.objects.get(name="Own").sends_end_mark
 
 
 def test_testing_a_connection_tells_what_came_of_it(

@@ -155,6 +155,8 @@ OTHERS: dict[str, dict[str, Any]] = {
             "api_key_env": "MY_KEY",
             "in_flight": 16,
             "calls_per_minute": 600,
+            "tokens_per_minute": 200_000,
+            "sends_end_mark": False,
         },
         call={"connection": "my-vllm", "model": "large"},
     ),

@@ -59,3 +59,28 @@ def test_a_connections_own_prices_come_first():
     assert half is not None
     assert (half.input_per_m, half.output_per_m) == (0.15, 2.0)
     assert price("", "mine", 1.0, None) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "cached"),
+    [
+        ((None, None, 0.01), 0.01),
+        ((None, 2.0, None), 0.075),  # the table's
+        ((1.0, None, None), None),  # no more than half of two price lists
+        ((1.0, 2.0, 0.1), 0.1),
+        ((1.0, 2.0, None), None),
+    ],
+)
+def test_cached_input_has_the_price_of_whoever_prices_the_input(own, cached):
+    found = price("openai", "gpt-4o-mini", *own)
+    assert found is not None
+    assert found.cached_per_m == cached
+
+
+def test_cached_input_without_a_price_costs_as_other_input():
+    found = price("simulated", "any", 2.0, 0.0)
+    assert found is not None
+    assert found.cost(1_000_000, 0, 500_000) == 2.0
+    cheaper = price("simulated", "any", 2.0, 0.0, 1.0)
+    assert cheaper is not None
+    assert cheaper.cost(1_000_000, 0, 500_000) == 1.5
