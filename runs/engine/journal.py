@@ -142,6 +142,7 @@ class Journal:
             self._wake.clear()
             if not self._is_dirty:
                 return
+            await self._store.turn()
             batch, intents = self._take()
             try:
                 committed = await self._persist(batch)

@@ -181,6 +181,10 @@ class StoreUnavailable(Exception):
 
 
 class Store(Protocol):
+    async def turn(self) -> None:
+        """Until a commit would begin at once: what changes meanwhile is in it."""
+        ...
+
     async def commit(self, batch: Batch) -> Committed:
         """Write the batch. Raises `Fenced` where another owner has the run, `StoreUnavailable`
         where the store is away for now."""

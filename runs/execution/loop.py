@@ -26,6 +26,7 @@ from runs.execution import again, baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
 from runs.execution.load import load
+from runs.providers import registry
 
 try:
     from uvloop import new_event_loop  # half the cost of a wake-up
@@ -257,6 +258,7 @@ def quiet_collector() -> None:
 
 def start(settings: LoopSettings) -> EngineLoop:
     """Start this process's loop."""
+    registry.prepare()
     quiet_collector()
     global _running  # noqa: PLW0603  one a process, as the design wants it
     _running = EngineLoop(settings)

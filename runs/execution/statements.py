@@ -3,7 +3,7 @@
 Everything else is ORM. Each statement takes one tuple a row, in the order of its columns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db import connection as default_connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,8 +19,14 @@ class Table:
     columns: dict[str, str]
     key: tuple[str, ...]
     fixed: frozenset[str] = frozenset()
+    _upserts: dict[str, str] = field(default_factory=dict)  # by vendor
 
     def upsert(self, vendor: str) -> str:
+        if vendor not in self._upserts:
+            self._upserts[vendor] = self._written(vendor)
+        return self._upserts[vendor]
+
+    def _written(self, vendor: str) -> str:
         names = ", ".join(f'"{name}"' for name in self.columns)
         changed = [n for n in self.columns if n not in self.key and n not in self.fixed]
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)

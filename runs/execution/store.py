@@ -46,6 +46,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="parweb-writer", daemon=True)
         self.space_s = LEAST_SPACE_S
+        self._next_at = 0.0  # when the next commit may begin, by the monotonic clock
 
     def start(self) -> None:
         self._thread.start()
@@ -62,6 +63,12 @@ class Writer:
         self._jobs.put(_Job(run_id, work, future))
         return asyncio.wrap_future(future)
 
+    async def turn(self) -> None:
+        """Until a commit would begin at once."""
+        wait_s = self._next_at - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
     def observe_call(self, seconds: float) -> None:
         """Follow the median call with small steps (stochastic median)."""
         wanted = min(max(seconds * SPACE_SHARE, LEAST_SPACE_S), MOST_SPACE_S)
@@ -71,9 +78,9 @@ class Writer:
     def _work(self) -> None:
         try:
             while (jobs := self._next()) is not None:
-                began = time.monotonic()
+                self._next_at = time.monotonic() + self.space_s
                 self._commit(sorted(jobs, key=lambda job: job.run_id))
-                time.sleep(max(self.space_s - (time.monotonic() - began), 0.0))
+                time.sleep(max(self._next_at - time.monotonic(), 0.0))
         finally:
             connection.close()
 
@@ -131,6 +138,9 @@ class DatabaseStore:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+
+    async def turn(self) -> None:
+        await self._writer.turn()
 
     async def commit(self, batch: Batch) -> Committed:
         taken = rows.BatchRows(batch)

@@ -10,6 +10,7 @@ Link-local, cloud metadata, multicast, reserved and unspecified addresses: never
 import socket
 from collections.abc import Callable, Collection
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -60,6 +61,7 @@ class ForbiddenAddress(OSError):
     """A connection was refused before it was made. An `OSError`, so that connectors pass it on."""
 
 
+@lru_cache(maxsize=1024)
 def place_of(address: str) -> Place:
     """Where the numeric address lies; raises `ValueError` if it is none."""
     ip = ip_address(address)

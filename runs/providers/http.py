@@ -144,6 +144,11 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def prepare() -> None:
+    """Do now what the first call would wait for."""
+    _tls()
+
+
 async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body, decoded; raises `BadReply` once it is larger than `most_bytes`."""
     seen = 0

@@ -32,6 +32,11 @@ def kinds() -> tuple[str, ...]:
     return tuple(_MAKERS)
 
 
+def prepare() -> None:
+    """Do now, on any thread, what the first call would wait for."""
+    http.prepare()
+
+
 async def close() -> None:
     """Close the running loop's connections. Child processes go on: `shutdown` ends them."""
     await http.close_shared()

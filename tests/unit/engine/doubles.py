@@ -84,6 +84,9 @@ class MemoryStore:
     commits: int = 0
     fail: Callable[[], None] = lambda: None
 
+    async def turn(self) -> None:
+        return None
+
     async def commit(self, batch: Batch) -> Committed:
         self.fail()
         await asyncio.sleep(0)
