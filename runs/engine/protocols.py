@@ -76,6 +76,10 @@ class Limiter(Protocol):
         """Wait for a slot and for the rate limit, in order of asking."""
         ...
 
+    def try_acquire(self) -> Permit | None:
+        """A permit where a slot and the rate are free now and nobody waits; never waits itself."""
+        ...
+
     def release(self, permit: Permit) -> None: ...
 
     def charge(self, tokens: int) -> None:

@@ -129,7 +129,7 @@ class Workshop:
         gate.declare(
             self._share(connection.in_flight),
             self._rate_share(connection.calls_per_minute),
-            None,  # a connection declares no tokens; they are learned
+            self._rate_share(connection.tokens_per_minute),
         )
         return gate
 

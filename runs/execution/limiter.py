@@ -21,7 +21,6 @@ from runs.execution.pace import Bucket
 FIRST_PAUSE_S = 0.5  # after a 429 without Retry-After; doubled with each further episode
 LONGEST_PAUSE_S = 30.0
 WORTH_TELLING_S = 0.25  # by which a pause grew
-NO_RATE = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,10 @@ class Gate:
     _slots: Concurrency = field(init=False)
     _calls: dict[str, Bucket] = field(default_factory=dict)  # declared, learned
     _tokens: dict[str, Bucket] = field(default_factory=dict)
-    _declared: tuple[float | None, float | None] = NO_RATE
+    _declared: tuple[int, float | None, float | None] | None = None
     _number: int = 0
+    _learned_from: int = 0
+    _charged: int = 0  # tokens, by estimate
     _not_before: float = 0.0
     _streak: int = 0
     _waiters: deque["asyncio.Future[Permit]"] = field(default_factory=deque)
@@ -83,15 +84,16 @@ class Gate:
 
     def declare(self, most: int, calls: float | None, tokens: float | None) -> None:
         """What the connection allows; may be said anew at any time."""
-        self.most = most
-        self._slots.declare(most)
-        if (calls, tokens) == self._declared:
+        if (most, calls, tokens) == self._declared:
             return
-        self._declared = (calls, tokens)
+        self.most, self._declared = most, (most, calls, tokens)
+        self._slots.declare(most)
         for buckets, per_minute in ((self._calls, calls), (self._tokens, tokens)):
             buckets.pop("declared", None)
             if per_minute:
                 buckets["declared"] = pace.declared(per_minute, self.clock())
+        if self._waiters:
+            self._serve()
 
     # -- in and out ------------------------------------------------------------------------
 
@@ -108,6 +110,14 @@ class Gate:
                 self.release(waiter.result())
             raise
 
+    def try_acquire(self) -> Permit | None:
+        """A permit if one is to be had without waiting: a slot and the rate are free, nobody waits
+        for them, and the provider answers."""
+        is_held = self.in_flight >= self.limit or self.breaker.is_open or self._wait_s() > 0
+        if is_held or not all(waiter.done() for waiter in self._waiters):
+            return None
+        return self._take()
+
     def release(self, permit: Permit) -> None:
         self.in_flight -= 1
         if permit.is_probe:
@@ -116,6 +126,7 @@ class Gate:
 
     def charge(self, tokens: int) -> None:
         """The call just let in may take so many tokens; negative: as many were not taken."""
+        self._charged += max(tokens, 0)
         for bucket in self._tokens.values():
             if tokens >= 0:
                 bucket.take(tokens, self.clock())
@@ -177,19 +188,23 @@ class Gate:
     # -- inside ----------------------------------------------------------------------------
 
     def _learn(self, permit: Permit, hints: RateHints) -> None:
-        """What the provider says is left, less the calls sent since the one it said it on."""
+        """What the provider said is left as it took this call, and what came and went since. A
+        call let in before the last one learned from has nothing to add."""
+        if permit.number < self._learned_from:
+            return
+        self._learned_from = permit.number
         now, since = self.clock(), self._number - permit.number
-        for buckets, limit, left in (
-            (self._calls, hints.calls_per_minute, hints.calls_left),
-            (self._tokens, hints.tokens_per_minute, hints.tokens_left),
+        for buckets, limit, left, a_call in (
+            (self._calls, hints.calls_per_minute, hints.calls_left, 1.0),
+            (self._tokens, hints.tokens_per_minute, hints.tokens_left, self._tokens_a_call),
         ):
-            if not limit or left is None:
-                continue
-            now_left = left - since if buckets is self._calls else left
-            if "learned" in buckets:
-                buckets["learned"].learn(limit / 60.0, now_left, now)
-            else:
-                buckets["learned"] = pace.learned(limit, now_left, now)
+            if limit and left is not None:
+                bucket = buckets.setdefault("learned", pace.unlearned(now))
+                bucket.learn(limit / 60.0, left, now, ago_s=now - permit.at, since=since * a_call)
+
+    @property
+    def _tokens_a_call(self) -> float:
+        return self._charged / max(self._number, 1)
 
     def _tell(self, reason: str) -> None:
         wall_until = self.wall() + max(self._not_before - self.clock(), 0.0)
