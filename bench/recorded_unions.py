@@ -10,16 +10,14 @@ draws. Items fold where they are equal. Prints a table in Markdown.
 
 import argparse
 import json
-import os
 import random
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from launching import launched
+
 SUPPORTS: dict[str, int | str] = {"union": 1, "2 of n": 2, "majority": "majority", "all": "all"}
 EVERY = 24  # voters there are: their order changes nothing
 
@@ -94,19 +92,7 @@ def draw(
         },
         "input": {"files": [str(drawn)], "gold": "gold"},
     }
-    file = directory / "run.json"
-    file.write_text(json.dumps(spec), "utf-8")  # JSON is YAML
-    done = subprocess.run(
-        [sys.executable, "manage.py", "launch", "--file", str(file), "--json"],
-        cwd=ROOT,
-        env={**os.environ, "PARWEB_DATA": str(directory / "data")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if not done.stdout:
-        raise SystemExit(done.stderr)
-    for piece in json.loads(done.stdout)["pieces"]:
+    for piece in launched(spec, directory)["pieces"]:
         score.add(piece["quality"])
 
 

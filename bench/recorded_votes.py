@@ -10,16 +10,14 @@ the answer seen first. Prints a table in Markdown.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from launching import launched
+
 READERS = {
     "gsm8k": "number", "aime2024": "number", "aime2025": "number", "gpqa_diamond": "whole_text",
     "math500": "whole_text", "last_letters": "whole_text", "cruxeval_output": "whole_text",
@@ -100,20 +98,7 @@ def answers_only(path: Path, directory: Path) -> Path:
 def measure(
     recording: Path, stop: str, samples: int, options: argparse.Namespace, directory: Path
 ) -> Figures:
-    spec = configuration(recording, stop, samples, options)
-    file = directory / "run.json"
-    file.write_text(json.dumps(spec), "utf-8")  # JSON is YAML
-    done = subprocess.run(
-        [sys.executable, "manage.py", "launch", "--file", str(file), "--json"],
-        cwd=ROOT,
-        env={**os.environ, "PARWEB_DATA": str(directory / "data")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if not done.stdout:
-        raise SystemExit(done.stderr)
-    return figures(json.loads(done.stdout))
+    return figures(launched(configuration(recording, stop, samples, options), directory))
 
 
 def configuration(

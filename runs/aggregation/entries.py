@@ -49,7 +49,12 @@ def text_entry(child: Child) -> Entry:
         return Entry(child, None, note=child.reason)
     if not child.text.strip():
         return Entry(child, None, note="the answer is empty")
-    return Entry(child, child.text, note=CUT_NOTE if child.is_cut else "")
+    return Entry(child, child.text, note=noted(child))
+
+
+def noted(child: Child, note: str = "") -> str:
+    """`note` of how an answer was read, and whether it was cut."""
+    return "; ".join(part for part in (note, CUT_NOTE if child.is_cut else "") if part)
 
 
 def name_of(child: Child) -> str:

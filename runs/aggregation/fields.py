@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs.aggregation import jsontext, schemas
-from runs.aggregation.entries import CUT_NOTE, Entry, coverage, listing, sentence, unused, used
+from runs.aggregation.entries import Entry, coverage, listing, noted, sentence, unused, used
 from runs.aggregation.jsontext import ABSENT
 from runs.domain.joins import Fields
 from runs.domain.results import (
@@ -53,7 +53,7 @@ def enter(settings: Fields, child: Child) -> Entry:
     if child.state is not ChildState.ANSWERED:
         return Entry(child, None, note=child.reason)
     found, note = _object(settings, child.text)
-    notes = "; ".join(part for part in (note, CUT_NOTE if child.is_cut else "") if part)
+    notes = noted(child, note)
     if found is None:
         return Entry(child, None, note=notes)
     return Entry(child, _short(found), note=notes, data=found)

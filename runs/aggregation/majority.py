@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from runs.aggregation import readers, tally, verdicts
-from runs.aggregation.entries import CUT_NOTE, Entry, coverage, sentence, unused, used
+from runs.aggregation.entries import Entry, coverage, noted, sentence, unused, used
 from runs.aggregation.tally import Tally
 from runs.aggregation.verdicts import Candidate, Picked
 from runs.domain.joins import Majority
@@ -29,9 +29,8 @@ def enter(settings: Majority, child: Child) -> Entry:
     if child.state is not ChildState.ANSWERED:
         return Entry(child, None, note=child.reason)
     reading = readers.read(settings.reader, child.text)
-    notes = [note for note in (reading.note, CUT_NOTE if child.is_cut else "") if note]
     weight = weight_of(settings, child.index, child.voter)
-    return Entry(child, reading.value, reading.shown, "; ".join(notes), weight)
+    return Entry(child, reading.value, reading.shown, noted(child, reading.note), weight)
 
 
 def weight_of(settings: Majority, index: int, voter: str) -> int | Fraction:

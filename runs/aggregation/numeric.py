@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from runs.aggregation import readers
-from runs.aggregation.entries import CUT_NOTE, Entry, coverage, listing, sentence, unused, used
+from runs.aggregation.entries import Entry, coverage, listing, noted, sentence, unused, used
 from runs.aggregation.numbers import read_number, written
 from runs.domain.joins import Numeric, ReaderKind
 from runs.domain.results import (
@@ -32,7 +32,7 @@ def enter(settings: Numeric, child: Child) -> Entry:
     if child.state is not ChildState.ANSWERED:
         return Entry(child, None, note=child.reason)
     number, note = _read(settings, child.text)
-    notes = "; ".join(part for part in (note, CUT_NOTE if child.is_cut else "") if part)
+    notes = noted(child, note)
     if number is None:
         return Entry(child, None, note=notes)
     return Entry(child, written(number), written(number), notes, data=number)

@@ -10,10 +10,10 @@ from typing import Any
 
 from runs.aggregation import items, likeness
 from runs.aggregation.entries import (
-    CUT_NOTE,
     Entry,
     coverage,
     listing,
+    noted,
     sentence,
     unused,
     used,
@@ -53,8 +53,7 @@ def enter(settings: Union, child: Child) -> Entry:
     if child.state is not ChildState.ANSWERED:
         return Entry(child, None, note=child.reason)
     found = items.read(settings.items, child.text)
-    notes = [note for note in (found.note, CUT_NOTE if child.is_cut else "") if note]
-    return Entry(child, found.short, note="; ".join(notes), data=found.items)
+    return Entry(child, found.short, note=noted(child, found.note), data=found.items)
 
 
 def reading(settings: Union, text: str) -> str | None:

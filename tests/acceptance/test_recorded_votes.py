@@ -1,6 +1,6 @@
 """Recorded votes of real models, replayed as whole runs: the published figures come out again.
 
-The recordings are not part of parweb: PARWEB_RECORDED names the directory that holds them.
+Only where PARWEB_RECORDED is set: they take a minute.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests import recordings
 from tests.nested import nested_spec
 from tests.processes import ROOT, parweb_environment
 
-DIRECTORY = os.environ.get("PARWEB_RECORDED", "")
-
 pytestmark = pytest.mark.skipif(
-    not DIRECTORY, reason="PARWEB_RECORDED names no directory of recorded votes"
+    not os.environ.get("PARWEB_RECORDED"),
+    reason="PARWEB_RECORDED names no directory of recorded votes",
 )
 
 GSM8K = "gsm8k__gpt-4o-mini"
@@ -40,7 +40,7 @@ FIRST_SEEN = [
 
 def replay(tmp_path: Path, recording: str, reader: str, stop: str, ties: str) -> dict[str, Any]:
     spec = nested_spec(
-        Path(DIRECTORY) / f"{recording}.jsonl",
+        recordings.recording(recording),
         votes={"samples": 40, "stop": stop},
         join={"method": "majority", "reader": {"kind": reader}, "ties": ties},
     )

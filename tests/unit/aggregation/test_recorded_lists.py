@@ -4,10 +4,8 @@ Exact folding; 20 draws of n of the 24 voters; counts added up over all draws an
 """
 
 import json
-import os
 import random
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +15,9 @@ from runs.domain.joins import Union
 from runs.domain.plan import Role
 from runs.domain.policies import FailurePolicy
 from runs.domain.results import Child, ChildState
+from tests.recordings import recording
 
-DATA = os.environ.get("PARWEB_RECORDED_DATA", "")
-NAME = "union_biodivner__24_voters.jsonl"
+NAME = "union_biodivner__24_voters"
 VOTERS = 24
 DRAWS = 20
 FIRST_SEED = 13  # draws differ by some points; these lie near the mean of all
@@ -36,10 +34,7 @@ KNOWN = {  # (voters, least support): precision, recall, F1 in per cent
 
 @cache
 def documents():
-    path = Path(DATA) / NAME
-    if not DATA or not path.exists():
-        pytest.skip(f"the recording {NAME} is not at hand; name its folder in PARWEB_RECORDED_DATA")
-    with path.open(encoding="utf-8") as lines:
+    with recording(NAME).open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 

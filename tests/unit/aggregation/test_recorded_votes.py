@@ -1,10 +1,8 @@
 """Votes on recorded answers of real models. Skipped where the recordings are not at hand."""
 
 import json
-import os
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,8 @@ from runs.domain.joins import Majority, Reader, ReaderKind
 from runs.domain.plan import Role
 from runs.domain.policies import FailurePolicy
 from runs.domain.results import Child, ChildState, OutcomeKind
+from tests.recordings import recording
 
-ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("PARWEB_RECORDED_DATA") or ROOT.parent / "shared" / "data" / "voting")
 FIXED_40 = {
     "aime2024__o3-mini-low": 70.00,
     "aime2024__o3-mini-medium": 90.00,
@@ -27,10 +24,7 @@ FIXED_40 = {
 
 @cache
 def questions(name):
-    path = DATA / f"{name}.jsonl"
-    if not path.exists():
-        pytest.skip(f"recorded answers are not at {DATA}; set PARWEB_RECORDED_DATA")
-    with path.open(encoding="utf-8") as lines:
+    with recording(name).open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
 

@@ -1,18 +1,15 @@
 """Early stop on recorded answers of real models. Skipped where the recordings are not at hand."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from runs.metrics.gold import is_hit
 from runs.stopping.votes import Rule, next_wave
+from tests.recordings import recording
 
-ROOT = Path(__file__).resolve().parents[3]
-DATA = Path(os.environ.get("PARWEB_RECORDED_DATA") or ROOT.parent / "shared" / "data" / "voting")
 SAMPLES = 40
 KNOWN = [
     ("gsm8k__gpt-4o-mini", "confident", 94.23, 6.17),
@@ -25,10 +22,7 @@ KNOWN = [
 
 
 def questions(name: str) -> list[tuple[str, list[str]]]:
-    path = DATA / f"{name}.jsonl"
-    if not path.exists():
-        pytest.skip(f"recorded answers are not at {DATA}; set PARWEB_RECORDED_DATA")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = recording(name).read_text(encoding="utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     return [(one["gold"], [s["answer"] for s in one["samples"][:SAMPLES]]) for one in found]
 
