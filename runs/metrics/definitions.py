@@ -57,8 +57,8 @@ WHERE: Mapping[str, str] = {
     "held": "The run was held by a used-up quota or a cap until someone went on.",
     "join": "Only calls of a join were in flight: merging or judging.",
     "rate_limit": "A call waited for the provider's rate limit.",
-    "backoff": "A branch waited to try again after an error.",
     "at_the_limit": "A call waited for a slot, or all slots were taken.",
+    "backoff": "A branch waited to try again after an error.",
     "tail": "Nothing waited and less than half the peak was in flight.",
     "full": "Calls were in flight and nothing waited.",
 }

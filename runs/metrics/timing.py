@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from runs.domain.states import AttemptStatus
 from runs.metrics.figures import JOIN_ROLES, AttemptFigures, RunFigures, Span
 
-LABELS = ("down", "held", "join", "rate_limit", "backoff", "at_the_limit", "tail", "full")
-"""In order: an instant gets the first that fits."""
+LABELS = ("down", "held", "join", "rate_limit", "at_the_limit", "backoff", "tail", "full")
+"""In order: an instant gets the first that fits. A wait to try again costs nothing while no slot is
+free."""
 
 # One number holds how many of each kind are open: adding it for a start and subtracting it for an
 # end counts all kinds in one addition. 24 bits a kind are enough for 16 million attempts.
@@ -66,8 +67,8 @@ def _label(state: int, peak: int, limit: int | None) -> str:
         ("held", _count(state, _QUOTA)),
         ("join", joins and not children),
         ("rate_limit", _count(state, _RATE)),
-        ("backoff", _count(state, _BACKOFFS)),
         ("at_the_limit", _count(state, _WAITS) or (limit is not None and in_flight >= limit)),
+        ("backoff", _count(state, _BACKOFFS)),
         ("tail", 2 * in_flight < peak),
     )
     return next((label for label, holds in fits if holds), "full")

@@ -10,12 +10,13 @@ from runs.models import Run
 from runs.presenters.run_aggregate import Aggregate, aggregate
 from runs.presenters.run_axis import Axis, axis_for, curve, in_flight_samples, place
 from runs.presenters.run_checks import Check, Contributions, checks, contributions
+from runs.presenters.run_cost import CostSpent, cost_spent
 from runs.presenters.run_head import elapsed_ms, sentence
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, order_of
 from runs.presenters.run_rows import READ_ROLES, Look, bare_label, look, segments
 from runs.presenters.run_state import Pill, run_pill
-from runs.presenters.run_time import CostSpent, TimeSpent, cost_spent, time_spent
+from runs.presenters.run_time import TimeSpent, time_spent
 from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
 

@@ -1,41 +1,62 @@
-"""Where a run's time and money went."""
+"""Where a run's time went, what bound it most, and what helps against that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runs.metrics.definitions import WHERE
 from runs.models import Run
 from runs.presenters import figures
 from runs.presenters.run_rows import look
 from runs.queries import runs as queries
 
-# Key of the metrics → (pattern, words, sentence). The order is that of the bar.
+# Key of the metrics → (pattern, word in the legend). The order is that of the bar.
 LABELS = {
-    "full": ("s", "working, nothing waits", ""),
+    "full": ("s", "working, nothing waits"),
+    "at_the_limit": ("slot", "slot"),
+    "rate_limit": ("t", "rate limit"),
+    "backoff": ("w", "next try"),
+    "tail": ("tail", "straggler tail"),
+    "join": ("j", "join"),
+    "held": ("held", "held"),
+    "down": ("x", "parweb was down"),
+}
+# What a lost label is called in a sentence, and what helps.
+LOSSES = {
     "at_the_limit": (
-        "d",
-        "working, all slots busy",
-        "The limit on calls in flight bound this run for {share} of its time.",
+        "the limit on calls in flight",
+        "More calls in flight make it shorter, as far as the provider keeps up.",
     ),
     "rate_limit": (
-        "t",
-        "rate limit",
-        "The provider’s rate limit held this run for {share} of its time.",
+        "the provider’s rate limit",
+        "More in flight will not help: a higher limit, another key or another model will.",
     ),
-    "backoff": ("w", "next try", "For {share} of the time it only waited to try again."),
-    "tail": ("tail", "tail", "For {share} of the time only a few late branches were running."),
-    "join": ("j", "join", "Joining took {share} of the time."),
-    "held": ("c", "held", "It was held for {share} of the time."),
-    "down": ("x", "parweb was down", "parweb was not running for {share} of the time."),
+    "backoff": (
+        "waiting to try again after errors",
+        "The provider was unsteady: the failed tries tell how. Fewer calls in flight may help.",
+    ),
+    "tail": (
+        "the tail: a few late branches",
+        "A lower output limit or a shorter deadline keeps single calls from running on.",
+    ),
+    "join": (
+        "joining",
+        "A quicker model for the join makes it shorter; so do more parts a merge.",
+    ),
+    "held": (
+        "being held by a used-up quota or cap",
+        "A higher cap or quota lets the run go on without a person.",
+    ),
+    "down": (
+        "parweb itself, which was not running",
+        "The run went on where it stood when parweb came back.",
+    ),
 }
-NOTEWORTHY = 0.25
-ROLES = {
-    "section": ("Section", "Sections"),
-    "vote": ("Vote", "Votes"),
-    "guard": ("Guard", "Guards"),
-    "merge": ("Merge", "Merges"),
-    "judge": ("Judge", "Judges"),
-}
+SERIALISED = (
+    "Its rate limit let so few calls through that running in parallel gained next to nothing. "
+    "Ask for a higher limit, or spread the calls over another key or model."
+)
+LITTLE = 0.1  # of the wall: less than this is hardly any
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +64,27 @@ class Stretch:
     pattern: str
     words: str
     seconds: float
+    share: float
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One sentence on what bound the run, and what to do about it. `tone` is a status."""
+
+    tone: str
+    icon: str
+    sentence: str
+    advice: str
+    is_grave: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
+    verdict: Verdict
     stretches: tuple[Stretch, ...]
-    sentences: tuple[str, ...]
+    facts: tuple[str, ...]
     hint: str
-
-
-@dataclass(frozen=True, slots=True)
-class CostLine:
-    label: str
-    amount: str
-    tone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CostSpent:
-    lines: tuple[CostLine, ...]
-    tokens: int
 
 
 def time_spent(run: Run) -> TimeSpent | None:
@@ -72,82 +94,64 @@ def time_spent(run: Run) -> TimeSpent | None:
     if wall <= 0:
         return None
     stretches = tuple(
-        Stretch(pattern, words, where[key])
-        for key, (pattern, words, _) in LABELS.items()
+        Stretch(pattern, words, where[key], where[key] / wall, WHERE[key])
+        for key, (pattern, words) in LABELS.items()
         if where.get(key, 0) > 0
     )
-    return TimeSpent(stretches, tuple(_sentences(run, where, wall)), _hint(run))
+    found = verdict(run.kpis, where, wall)
+    return TimeSpent(found, stretches, tuple(_facts(run, where, wall)), _hint(run.kpis))
 
 
-def _sentences(run: Run, where: Mapping[str, float], wall: float) -> list[str]:
-    told = [
-        sentence.format(share=figures.percent(where.get(key, 0) / wall))
-        for key, (_, _, sentence) in LABELS.items()
-        if sentence and where.get(key, 0) / wall >= NOTEWORTHY
-    ]
-    concurrency = run.kpis.get("achieved_concurrency")
-    if concurrency is not None and concurrency < 1.2 and where.get("rate_limit", 0) / wall > 0.5:
-        told.append("It was serialised by the provider.")
-    last = queries.last_to_end(run) if where.get("tail", 0) / wall >= 0.05 else None
+def verdict(kpis: Mapping[str, Any], where: Mapping[str, float], wall: float) -> Verdict:
+    """What cost the most time."""
+    if kpis.get("is_serialised"):
+        share = figures.percent(where["rate_limit"] / wall)
+        flight = f"{kpis['achieved_concurrency']:.1f} in flight on average"
+        sentence = f"Serialised by the provider: held for {share} of the time, {flight}."
+        return Verdict("failed", "hold", sentence, SERIALISED, is_grave=True)
+    lost = wall - where.get("full", 0.0)
+    if lost < LITTLE * wall:
+        share = figures.percent(1 - lost / wall)
+        sentence = f"Hardly any time was lost: for {share} of it calls went on and nothing waited."
+        return Verdict("done", "done", sentence, "")
+    worst = max(LOSSES, key=lambda key: where.get(key, 0.0))
+    name, advice = LOSSES[worst]
+    most = "Most" if where[worst] > lost / 2 else "The largest part"
+    spent = f"{figures.seconds(where[worst])} of {figures.seconds(lost)}"
+    sentence = f"{most} of the lost time was {name}: {spent}."
+    return Verdict("tie", _ICONS.get(worst, "warn"), sentence, advice)
+
+
+_ICONS = {"rate_limit": "hold", "held": "hold", "at_the_limit": "wait", "down": "fail"}
+
+
+def _facts(run: Run, where: Mapping[str, float], wall: float) -> list[str]:
+    kpis, told = run.kpis, []
+    throttled, attempts = kpis.get("throttled") or 0, kpis.get("attempts") or 0
+    if throttled and attempts:
+        share = figures.percent(throttled / attempts, 1)
+        calls = figures.plural(attempts, "call")
+        told.append(f"The provider refused {throttled:,} of {calls}, {share}.")
+    if (kpis.get("held_s") or 0) >= LEAST_HELD_S:
+        held = figures.seconds(kpis["held_s"])
+        told.append(f"The waits of all calls for the rate limit add up to {held}.")
+    last = queries.last_to_end(run) if where.get("tail", 0) / wall >= LATE else None
     if last is not None:
         note = look(last, last["ended"]).note
         told.append(f"The last to end was branch {last['number'] + 1} ({note}).")
     return told
 
 
-def _hint(run: Run) -> str:
+LATE = 0.05  # of the wall
+LEAST_HELD_S = 0.1
+
+
+def _hint(kpis: Mapping[str, Any]) -> str:
     parts = []
-    if run.kpis.get("achieved_concurrency") is not None:
-        parts.append(f"{run.kpis['achieved_concurrency']:.1f} in flight on average")
-    if run.kpis.get("one_by_one_s"):
-        up_to = "" if run.kpis.get("speed_up_is") == "measured" else "up to "
-        parts.append(f"one by one {up_to}{figures.seconds(run.kpis['one_by_one_s'])}")
+    if kpis.get("achieved_concurrency") is not None:
+        peak = f", {kpis['peak_in_flight']:,} at most" if kpis.get("peak_in_flight") else ""
+        parts.append(f"{kpis['achieved_concurrency']:.1f} in flight on average{peak}")
+    if kpis.get("one_by_one_s"):
+        up_to = "" if kpis.get("speed_up_is") == "measured" else "up to "
+        parts.append(f"one by one {up_to}{figures.seconds(kpis['one_by_one_s'])}")
     return " · ".join(parts)
-
-
-def cost_spent(run: Run) -> CostSpent:
-    order = list(ROLES)
-    rows = sorted(queries.costs(run), key=lambda row: order.index(row["branch__role"]))
-    lines = [
-        CostLine(
-            f"{_role(row['branch__role'])}, {figures.plural(row['calls'], 'call')}",
-            figures.money(row["cost"]),
-        )
-        for row in rows
-    ]
-    wasted = sum(row["wasted"] or 0 for row in rows)
-    if wasted:
-        calls = sum(row["wasted_calls"] for row in rows)
-        lines.append(
-            CostLine(
-                f"of it wasted, {figures.plural(calls, 'try', 'tries')}",
-                figures.money(wasted),
-                "bad",
-            )
-        )
-    unconfirmed = sum(row["unconfirmed"] for row in rows)
-    if unconfirmed:
-        lines.append(
-            CostLine(
-                f"{figures.plural(unconfirmed, 'call')} without usage, counted at most", "", "muted"
-            )
-        )
-    lines += _estimate(run.estimate)
-    tokens = (run.kpis.get("input_tokens") or 0) + (run.kpis.get("output_tokens") or 0)
-    return CostSpent(tuple(lines), tokens)
-
-
-def _role(role: str) -> str:
-    return ROLES.get(role, (role, role))[1]
-
-
-def _estimate(estimate: Mapping[str, Any]) -> list[CostLine]:
-    expected, most = estimate.get("cost_expected_usd"), estimate.get("cost_most_usd")
-    if expected is None or most is None:
-        return []
-    amount = (
-        figures.money(most)
-        if expected == most
-        else f"{figures.money(expected)} – {figures.money(most)}"
-    )
-    return [CostLine("Estimate before", amount, "muted")]

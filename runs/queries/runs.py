@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, QuerySet, Sum
 
 from runs.domain.plan import CHILD_ROLES, Role
-from runs.domain.states import OPEN_RUN, AttemptStatus, BranchStatus
+from runs.domain.states import OPEN_RUN, BranchStatus
 from runs.models import Answer, Attempt, Branch, Item, Join, Outcome, Run, row_id
 
 # Names of a branch's figures, as the live wire and the presenters have them, and their columns.
@@ -152,22 +152,21 @@ def all_answers(run: Run) -> dict[int, str]:
 
 
 def costs(run: Run) -> list[Mapping[str, Any]]:
-    """Calls, money and waste by role: `{role, calls, cost, wasted, wasted_calls}`."""
-    is_waste = Q(status__in=(AttemptStatus.ERROR, AttemptStatus.ABORTED, AttemptStatus.LOST))
-    rows = (
-        Attempt.objects.filter(run=run)
-        .values("branch__role")
-        .annotate(
-            calls=Count("id"),
-            cost=Sum("cost_usd"),
-            wasted=Sum("cost_usd", filter=is_waste),
-            wasted_calls=Count("id", filter=is_waste & Q(cost_usd__gt=0)),
-            unconfirmed=Count(
-                "id", filter=Q(is_cost_confirmed=False, cost_usd__gt=0, ended_ms__isnull=False)
-            ),
-        )
-    )
+    """Calls and money by role: `{branch__role, calls, cost}`."""
+    rows = Attempt.objects.filter(run=run).values("branch__role")
+    rows = rows.annotate(calls=Count("id"), cost=Sum("cost_usd"))
     return list(rows.order_by("branch__role"))
+
+
+def dearest(run: Run, most: int, *, by_cost: bool) -> list[BranchRow]:
+    """The branches that cost the most, all their tries together; else those with most tokens."""
+    rows = Branch.objects.filter(run=run)
+    if by_cost:
+        rows = rows.filter(cost_usd__gt=0).order_by("-cost_usd", "number")
+    else:
+        tokens = F("input_tokens") + F("output_tokens")
+        rows = rows.filter(output_tokens__isnull=False).order_by(tokens.desc(), "number")
+    return _as_rows(rows[:most])
 
 
 def branch(run: Run, number: int) -> Branch | None:

@@ -14,8 +14,9 @@ from runs.presenters.nested_checks import nested_checks
 from runs.presenters.nested_kpis import nested_strip
 from runs.presenters.nested_row import row_detail
 from runs.presenters.passes import listed
+from runs.presenters.run_cost import cost_spent
 from runs.presenters.run_curve import vote_curve_of
-from runs.presenters.run_time import cost_spent, time_spent
+from runs.presenters.run_time import time_spent
 from runs.queries import nested as queries
 from runs.queries import passes
 from runs.queries import runs as run_queries

@@ -54,6 +54,16 @@ def test_between_a_failed_try_and_the_next_lies_backoff():
     assert where(attempts, 2000) == {"full": 1500, "backoff": 500}
 
 
+def test_backoff_costs_nothing_while_all_slots_are_taken():
+    attempts = [
+        call(0, status="error"),
+        call(0, sent=1500, ended=2000),
+        call(1, ended=1500),
+        call(2, sent=1000, ended=1500),
+    ]
+    assert where(attempts, 2000, limit_in_flight=2) == {"at_the_limit": 1500, "full": 500}
+
+
 def test_after_a_throttled_try_the_rate_limit_waits():
     attempts = [call(0, status="throttled"), call(0, sent=1500, ended=2000)]
     assert where(attempts, 2000) == {"full": 1500, "rate_limit": 500}
@@ -168,7 +178,7 @@ def test_every_label_can_be_seen(label):
         call(0, ended=2000),
         call(1, ended=1000, status="error"),
         call(1, sent=1500, ended=2000),
-        call(2, sent=2000, ended=3000, ready=0),
+        call(2, sent=2000, ended=3000, ready=1600),
         call(3, sent=3000, ended=4000, ready=2500, held=500),
         call(4, sent=2000, ended=4000),
         call(5, sent=2000, ended=6000),
