@@ -139,7 +139,15 @@ class WrongKey(CallError):
 
 class QuotaExhausted(CallError):
     kind = "quota"
-    advice = "The provider account has no quota left. Add credit there, then retry."
+    advice = "The provider account has no quota left. Add credit there, then go on."
+
+    @staticmethod
+    def held(connection: str) -> str:
+        """Why a run waits for a person."""
+        return (
+            f"The provider account behind “{connection}” has no quota left. "
+            "Add credit there, then go on."
+        )
 
 
 class UnknownModel(CallError):

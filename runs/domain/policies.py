@@ -45,7 +45,8 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Hard caps of a run; None is no cap. cost_usd in US dollars."""
+    """Hard caps of a run; None is no cap. cost_usd in US dollars; tokens read and written."""
 
     cost_usd: float | None = None
     calls: int | None = None
+    tokens: int | None = None

@@ -1,8 +1,12 @@
 """Tokens, prices and the money of one call. US dollars, tokens."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 BYTES_A_MESSAGE = 64  # what a chat template may add around one message
+BYTES_A_SCHEMA = 512  # what a provider may tell its model about a schema's use
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +16,13 @@ class Usage:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+
+
+class Reservation(NamedTuple):
+    """What a call takes at most: US dollars (0 where the price is unknown) and tokens."""
+
+    cost_usd: float = 0.0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,13 @@ class Price:
             + output_tokens * self.output_per_m
         ) / 1e6
 
+    def most(self, input_tokens: int, output_tokens: int) -> float:
+        """However much of the input comes from a cache."""
+        return max(
+            self.cost(input_tokens, output_tokens),
+            self.cost(input_tokens, output_tokens, input_tokens),
+        )
+
 
 def cost_of(usage: Usage, price: Price | None) -> float | None:
     """US dollars of a call, None where price or usage is unknown."""
@@ -40,6 +58,10 @@ def cost_of(usage: Usage, price: Price | None) -> float | None:
     return price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0)
 
 
-def input_upper_bound(*messages: str) -> int:
-    """Tokens that the messages can cost at most: no tokenizer gives more than one a byte."""
-    return sum(len(message.encode()) + BYTES_A_MESSAGE for message in messages if message)
+def input_upper_bound(*messages: str, schema: Mapping[str, Any] | None = None) -> int:
+    """Tokens that the messages, and a schema sent with them, can cost at most: no tokenizer gives
+    more than one a byte."""
+    tokens = sum(len(message.encode()) + BYTES_A_MESSAGE for message in messages if message)
+    if schema is not None:
+        tokens += len(json.dumps(schema)) + BYTES_A_SCHEMA
+    return tokens

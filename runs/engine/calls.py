@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from uuid import uuid4
 
-from runs.domain.errors import AnswerCut, BadReply, CallError, Throttled
+from runs.domain.errors import AnswerCut, BadReply, CallError, QuotaExhausted, Throttled
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus
+from runs.domain.usage import Reservation
 from runs.engine.account import Account, is_charged
 from runs.engine.admission import Lane, Room
 from runs.engine.entry import Entry, expected_tokens
@@ -55,7 +56,7 @@ class Calls:
         self.is_lost = False  # fenced: what still arrives is kept as a late answer
 
     def start(
-        self, lane: Lane, branch: BranchState, prompt: str, reserved_usd: float, permit: Permit
+        self, lane: Lane, branch: BranchState, prompt: str, reserved: Reservation, permit: Permit
     ) -> None:
         """Note the intent; the socket opens after its commit."""
         now = self._clock.now_ms()
@@ -74,7 +75,8 @@ class Calls:
             uuid=uuid4().hex,
             ready_ms=branch.queued_ms,
             admitted_ms=now,
-            reserved_usd=reserved_usd,
+            reserved_usd=reserved.cost_usd,
+            reserved_tokens=reserved.tokens,
             held_ms=held_ms,
             held_reason="rate_limit" if held_ms > 0 else "",
         )
@@ -235,7 +237,10 @@ class Calls:
         if error.usage is not None:
             attempt.input_tokens = error.usage.input_tokens
             attempt.output_tokens = error.usage.output_tokens
+            attempt.cached_tokens = error.usage.cached_tokens
         self._account.settle(branch, attempt, is_charged=is_charged(error))
+        if isinstance(error, QuotaExhausted) and self._run.may_hold:
+            counts = False  # no fault of the branch: it waits, with the run, for a person
         if not counts:  # the gate holds everybody; an outage lets others try next
             self._again(lane, branch, attempt, 0.0, first=is_throttled)
             return
@@ -294,14 +299,16 @@ class Calls:
     ) -> None:
         if not isinstance(end, Completion) or isinstance(self._accepted(end), CallError):
             return
-        tokens = end.usage.input_tokens, end.usage.output_tokens
+        cost_usd, is_confirmed = self._account.late_cost(branch, attempt, end.usage)
         late = LateAnswer(
             branch=branch.number,
             attempt=attempt.number,
             text=end.text,
             input_tokens=end.usage.input_tokens,
             output_tokens=end.usage.output_tokens,
-            cost_usd=self._account.late_cost_usd(branch, attempt, *tokens),
+            cached_tokens=end.usage.cached_tokens,
+            cost_usd=cost_usd,
+            is_cost_confirmed=is_confirmed,
             sent_ms=attempt.sent_ms,
             ended_ms=attempt.ended_ms or self._clock.now_ms(),
         )

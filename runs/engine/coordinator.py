@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from runs.domain.errors import Fenced, InvalidInput
+from runs.domain.errors import Fenced, InvalidInput, QuotaExhausted
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.policies import OnFailure
 from runs.domain.results import Outcome, OutcomeKind, ended_status
@@ -34,7 +34,15 @@ from runs.engine.protocols import (
     Planner,
     Store,
 )
-from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+from runs.engine.state import (
+    HELD_BY_PERSON,
+    HELD_BY_PROVIDER,
+    AttemptState,
+    BranchState,
+    JoinState,
+    RunState,
+)
+from runs.engine.stops import Stops
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +104,11 @@ class Coordinator:
             self._journal,
             on_open=self._queue,
             on_loss=self._stop_below,
-            on_over=lambda join: self._stop(join, "not needed: its join had ended"),
+            on_over=lambda join: self._stops.stop(join, "not needed: its join had ended"),
             on_root=self._root_ended,
+        )
+        self._stops = Stops(
+            run, journal=self._journal, calls=self._calls, joining=self._joining, clock=clock
         )
 
     # -- life ------------------------------------------------------------------------------
@@ -209,26 +220,26 @@ class Coordinator:
             return False
         if (join := self.run.joins[branch.join]).is_given_up:
             lane.limiter.release(permit)
-            self._call_off(branch)
+            self._stops.call_off(branch)
             self._joining.settle(join)
             return True
         try:
             prompt = self._joining.prompts.get(branch.number) or self._planner.prompt(branch.spec)
-            reservation = self._money.reservation(branch.spec.call, prompt)
+            reservation = self._account.reservation(branch.spec.call, prompt)
         except BaseException as error:
             lane.limiter.release(permit)
             if not isinstance(error, InvalidInput):
                 raise
             self._refuse(branch, error)
             return True
-        if self._account.fits(reservation):
+        if not (cap := self._account.full(reservation)):
             self._calls.start(lane, branch, prompt, reservation, permit)
             self._joining.admitted()
             return True
         if self._room.in_flight:
             return False
         lane.limiter.release(permit)
-        self._out_of_budget()
+        self._out_of_budget(cap)
         return True
 
     def _refuse(self, branch: BranchState, error: InvalidInput) -> None:
@@ -245,9 +256,20 @@ class Coordinator:
         if branch.status is not BranchStatus.PENDING:
             self._branch_ended(branch)
         elif self.run.joins[branch.join].is_given_up:
-            self._call_off(branch)
+            self._stops.call_off(branch)
             self._joining.settle(self.run.joins[branch.join])
         self._joining.admitted()  # a stop may have taken all that waited
+        if not self._is_ending and (reason := self._why_hold(branch, attempt)):
+            self._shut()
+            self._end_by(self._give_up(RunStatus.HELD, self.run.limits.deadline_s, reason))
+
+    def _why_hold(self, branch: BranchState, attempt: AttemptState) -> str:
+        """Why no call may start before a person goes on; empty where nothing is the matter."""
+        if not self.run.may_hold:
+            return ""
+        if attempt.error_kind == QuotaExhausted.kind:
+            return QuotaExhausted.held(branch.spec.call.connection)
+        return self._account.surprise(branch, attempt)
 
     def _branch_ended(self, branch: BranchState) -> None:
         self._journal.branch(branch)
@@ -258,45 +280,15 @@ class Coordinator:
         is_lost_child = branch.status is BranchStatus.FAILED and branch.role in CHILD_ROLES
         if is_lost_child and self.run.policy.on_failure is OnFailure.STOP:
             name = branch.spec.label or f"branch {branch.number + 1}"
-            self._stop(self.run.joins[branch.join], f"stopped: {name} failed")
+            self._stops.stop(self.run.joins[branch.join], f"stopped: {name} failed")
 
-    def _out_of_budget(self) -> None:
+    def _out_of_budget(self, cap: str) -> None:
         """Nothing is in flight and the next call does not fit: join what there is."""
-        self.run.reason = "The run's cap was reached; what is missing was not called."
-        for join in self.run.joins:
-            if not join.is_over:
-                self._stop(join, "budget")
-        self._joining.settle_all()
-
-    def _stop(self, join: JoinState, reason: str) -> None:
-        """Start nothing more under this join, and close what is open."""
-        if join.is_given_up:
-            return
-        join.is_given_up = join.is_stopped = True
-        join.stop_reason = reason
-        numbers = [*join.branches.values(), *join.asked.values()]
-        for branch in [self.run.branches[number] for number in numbers]:
-            if branch.status is BranchStatus.PENDING:
-                self._call_off(branch)
-        self._calls.abort(numbers)
+        self.run.reason = f"The run's {cap} was reached; what is missing was not called."
+        self._stops.stop_all(f"budget: the {cap} was reached")
 
     def _stop_below(self, parent: JoinState, reason: str) -> None:
-        """Start nothing more under a join of joins."""
-        parent.is_stopped, parent.stop_reason = True, reason
-        below = [j for j in self.run.joins if j.parent == parent.number and not j.is_over]
-        for join in below:
-            self._stop(join, reason)
-        for join in below:
-            self._joining.settle(join)
-
-    def _call_off(self, branch: BranchState) -> None:
-        join = self.run.joins[branch.join]
-        branch.reason = join.stop_reason or "cancelled"
-        branch.ended_ms = branch.ended_ms or self._clock.now_ms()
-        self.run.move(branch, BranchStatus.CANCELLED)
-        self._journal.branch(branch)
-        if branch.role in CHILD_ROLES:
-            join.count_ended(branch)
+        self._stops.stop_below(parent, reason)
 
     def _read(self, branch: BranchState) -> str:
         return self._planner.read(self.run.joins[branch.join], branch.role, branch.text)
@@ -306,9 +298,9 @@ class Coordinator:
         branch = self.run.branches.get(late.branch)
         if branch is None or branch.status is not BranchStatus.PENDING:
             return
+        self._account.adopt(branch, late)
         branch.text = late.text
         branch.input_tokens, branch.output_tokens = late.input_tokens, late.output_tokens
-        branch.cost_usd = late.cost_usd
         branch.sent_ms, branch.ended_ms = late.sent_ms, late.ended_ms
         branch.reading = self._read(branch)
         self.run.move(branch, BranchStatus.SUCCEEDED)
@@ -342,20 +334,23 @@ class Coordinator:
         await self._calls.close(0)
         for branch in list(self.run.branches.values()):
             if branch.status is BranchStatus.PENDING:
-                self._call_off(branch)
+                self._stops.call_off(branch)
         for join in self.run.joins:
             if not join.is_over:
                 join.become(JoinStatus.CANCELLED)
                 self._journal.join(join)
         await self._release(RunStatus.CANCELLED)
 
-    async def _give_up(self, status: RunStatus, grace_s: float) -> None:
+    async def _give_up(self, status: RunStatus, grace_s: float, reason: str = "") -> None:
+        """`reason`: of a hold that nobody asked for."""
+        self.run.reason = reason
         self._shut()
         await self._calls.close(grace_s)
-        if status is RunStatus.HELD and not self._is_hold_wanted:
+        if status is RunStatus.HELD and not (reason or self._is_hold_wanted):
             status = RunStatus.QUEUED  # taken back while the open calls were waited for
         if status is RunStatus.HELD:
             self.run.held_since_ms = self._clock.now_ms()
+            self.run.held_by = HELD_BY_PROVIDER if reason else HELD_BY_PERSON
         await self._release(status)
 
     async def _release(self, status: RunStatus) -> None:

@@ -8,6 +8,7 @@ from runs.domain.limits import RateHints
 from runs.domain.plan import BranchSpec, CallSettings, Role
 from runs.domain.policies import CallLimits
 from runs.domain.results import Ask, CallsSoFar, Child, Completion, JoinCall, Outcome
+from runs.domain.usage import Reservation, Usage
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 OnPiece = Callable[[str], None]
@@ -154,6 +155,8 @@ class LateAnswer:
     cost_usd: float | None
     sent_ms: int | None
     ended_ms: int
+    cached_tokens: int | None = None
+    is_cost_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +231,12 @@ class Figures(Protocol):
 class Money(Protocol):
     """Prices of a run, by connection and model."""
 
-    def reservation(self, call: CallSettings, prompt: str) -> float:
-        """US dollars that the call can cost at most; 0 where the price is unknown."""
+    def reservation(self, call: CallSettings, prompt: str) -> Reservation:
+        """What the call can take at most."""
         ...
 
-    def cost(
-        self, call: CallSettings, input_tokens: int | None, output_tokens: int | None
-    ) -> float | None: ...
+    def cost(self, call: CallSettings, usage: Usage) -> float | None:
+        """US dollars of a call; None where its price or its usage is unknown."""
+        ...
+
+    def is_priced(self, call: CallSettings) -> bool: ...

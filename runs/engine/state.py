@@ -6,6 +6,9 @@ from runs.domain.plan import BranchSpec, Role
 from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
 from runs.domain.results import CallKey, Child, ChildState, Outcome
 from runs.domain.states import AttemptStatus, BranchStatus, JoinStatus, RunStatus, move
+from runs.domain.usage import Usage
+
+HELD_BY_PERSON, HELD_BY_PROVIDER = "person", "provider"
 
 
 @dataclass(slots=True)
@@ -35,6 +38,18 @@ class AttemptState:
     cost_usd: float | None = None
     is_cost_confirmed: bool = False
     is_hedge: bool = False
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(self.input_tokens, self.output_tokens, self.cached_tokens)
+
+    @property
+    def tokens(self) -> int:
+        """What it counts against a cap, now that it has ended: as reserved where the provider did
+        not say, and nothing where nothing can have been charged."""
+        if self.input_tokens is not None and self.output_tokens is not None:
+            return self.input_tokens + self.output_tokens
+        return 0 if self.is_cost_confirmed else self.reserved_tokens
 
     def become(self, status: AttemptStatus) -> None:
         self.status = move(self.status, status)
@@ -188,7 +203,10 @@ class RunState:
     adopted: list[BranchState] = field(default_factory=list)  # answered late; not written yet
     down_spans_ms: list[tuple[int, int]] = field(default_factory=list)
     held_spans_ms: list[tuple[int, int]] = field(default_factory=list)  # by a person
+    quota_spans_ms: list[tuple[int, int]] = field(default_factory=list)  # by a provider
     held_since_ms: int | None = None
+    held_by: str = ""  # whoever brought it about; a person ends it in either case
+    excess: float = 1.0  # how many times its bound a call has taken: later ones reserve as much
     is_released: bool = False  # the last commit also gives up the lease
 
     def add(self, branch: BranchState) -> None:
@@ -200,6 +218,11 @@ class RunState:
         self.counts[branch.status] -= 1
         branch.status = move(branch.status, status)
         self.counts[status] = self.counts.get(status, 0) + 1
+
+    @property
+    def may_hold(self) -> bool:
+        """A later pass is not held: the run has ended, and its calls fail or stand as they are."""
+        return self.pass_n == 1
 
     @property
     def pending(self) -> int:

@@ -80,8 +80,7 @@ async def measure(loaded: Loaded, calls: int, workshop: Workshop) -> dict[str, A
             gate.release(permit)
         alone_ms = round((time.monotonic() - began) * 1000)
         times.append((alone_ms, (branch.ended_ms or 0) - (branch.sent_ms or 0)))
-        usage = end.usage
-        cost_usd += money.cost(call, usage.input_tokens, usage.output_tokens) or 0.0
+        cost_usd += money.cost(call, end.usage) or 0.0
     return {**figures.measured(times), "cost_usd": cost_usd}
 
 

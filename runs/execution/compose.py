@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runs.domain.plan import CallSettings
-from runs.domain.usage import Price, input_upper_bound
+from runs.domain.usage import Price, Reservation, Usage, cost_of, input_upper_bound
 from runs.engine.coordinator import Coordinator
 from runs.engine.protocols import Limiter, ModelClient, Observer
 from runs.execution.figures import RunningFigures
@@ -43,19 +43,17 @@ class RunMoney:
         frozen = self.connections[call.connection].prices.get(call.model)
         return None if frozen is None else Price(**frozen)
 
-    def reservation(self, call: CallSettings, prompt: str) -> float:
+    def reservation(self, call: CallSettings, prompt: str) -> Reservation:
         price = self._price(call)
-        if price is None:
-            return 0.0
-        return price.cost(input_upper_bound(call.system, prompt), call.max_tokens)
+        read = input_upper_bound(call.system, prompt, schema=call.json_schema)
+        most_usd = 0.0 if price is None else price.most(read, call.max_tokens)
+        return Reservation(most_usd, read + call.max_tokens)
 
-    def cost(
-        self, call: CallSettings, input_tokens: int | None, output_tokens: int | None
-    ) -> float | None:
-        price = self._price(call)
-        if price is None or input_tokens is None or output_tokens is None:
-            return None
-        return price.cost(input_tokens, output_tokens)
+    def cost(self, call: CallSettings, usage: Usage) -> float | None:
+        return cost_of(usage, self._price(call))
+
+    def is_priced(self, call: CallSettings) -> bool:
+        return self._price(call) is not None
 
 
 class Workshop:

@@ -53,7 +53,10 @@ class RunningFigures:
         return {
             "down_spans_ms": run.down_spans_ms,
             "held_spans_ms": run.held_spans_ms,
+            "quota_spans_ms": run.quota_spans_ms,
             "held_since_ms": run.held_since_ms,
+            "held_by": run.held_by,
+            "excess": run.excess,
         }
 
     def final(self) -> Mapping[str, Any]:
@@ -67,6 +70,7 @@ class RunningFigures:
             baseline=self._baseline,
             down_spans_ms=self._run.down_spans_ms,
             held_spans_ms=self._run.held_spans_ms,
+            quota_spans_ms=self._run.quota_spans_ms,
         )
         self._final = {**compute(figures), **self._pauses()}
         return self._final

@@ -79,7 +79,7 @@ def break_off(claimed: Claim, reason: str) -> None:
     was to be joined again, only that pass. Nothing of it stays open, and no money reserved."""
     now, given_up = timezone.now(), {"lease_owner": "", "lease_until": None, "in_flight": 0}
     ours = Run.objects.filter(id=claimed.run_id, fence=claimed.fence)
-    if not ours.update(seq=F("seq") + 1, reserved_usd=0, **given_up):
+    if not ours.update(seq=F("seq") + 1, reserved_usd=0, reserved_tokens=0, **given_up):
         return
     _close_rows(claimed.run_id, ours.values_list("seq", flat=True)[0])
     if claimed.pass_n == 1:
@@ -99,9 +99,11 @@ def break_off(claimed: Claim, reason: str) -> None:
 def _close_rows(run_id: int, seq: int) -> None:
     """Calls that were open are lost and counted at their reservation; what waited is cancelled."""
     open_calls = Attempt.objects.filter(run_id=run_id, status=AttemptStatus.SENT)
-    lost = 0.0
-    for branch_id, reserved_usd in open_calls.values_list("branch_id", "reserved_usd"):
+    lost, lost_tokens = 0.0, 0
+    reserved = open_calls.values_list("branch_id", "reserved_usd", "reserved_tokens")
+    for branch_id, reserved_usd, reserved_tokens in reserved:
         lost += reserved_usd
+        lost_tokens += reserved_tokens
         Branch.objects.filter(id=branch_id).update(
             cost_usd=Coalesce(F("cost_usd"), 0.0) + reserved_usd
         )
@@ -114,4 +116,8 @@ def _close_rows(run_id: int, seq: int) -> None:
         status=JoinStatus.CANCELLED, seq=seq
     )
     counts = dict(branches.values_list("status").annotate(Count("id")).order_by())
-    Run.objects.filter(id=run_id).update(spent_usd=F("spent_usd") + lost, counts=counts)
+    Run.objects.filter(id=run_id).update(
+        spent_usd=F("spent_usd") + lost,
+        spent_tokens=F("spent_tokens") + lost_tokens,
+        counts=counts,
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs.domain.errors import Fenced
+from runs.domain.errors import Fenced, QuotaExhausted
 from runs.domain.plan import Item, PlannedJoin, Role
 from runs.domain.policies import Budget, CallLimits, FailurePolicy, OnFailure, RetryPolicy
 from runs.domain.results import (
@@ -23,8 +23,9 @@ from runs.domain.results import (
     OutcomeKind,
 )
 from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
+from runs.engine.account import PLACES
 from runs.engine.protocols import Control
-from runs.engine.state import AttemptState, BranchState, JoinState, RunState
+from runs.engine.state import HELD_BY_PROVIDER, AttemptState, BranchState, JoinState, RunState
 from runs.execution import again, recordings
 from runs.execution.lease import Claim
 from runs.execution.planner import RunPlanner
@@ -114,11 +115,12 @@ def _run_state(run: Run, claimed: Claim, c: configurations.Configuration) -> Run
         status=RunStatus.QUEUED if is_again else RunStatus(run.status),
         # A later pass reads its own attempts only: the others' money is in the run's row.
         spent_usd=run.spent_usd if is_again else 0.0,
+        spent_tokens=run.spent_tokens if is_again else 0,
         calls=run.calls if is_again else 0,
         policy=FailurePolicy(c.on_failure.policy, c.on_failure.least),
         retry=RetryPolicy(tries=c.limits.tries),
         limits=CallLimits(deadline_s=c.limits.deadline_s),
-        budget=Budget(run.budget_usd, run.budget_calls),
+        budget=Budget(run.budget_usd, run.budget_calls, run.budget_tokens),
         accept_cut=c.call.accept_cut,
         in_flight_cap=run.in_flight_wanted or c.limits.in_flight,
     )
@@ -252,12 +254,13 @@ def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
         branch.cost_usd = (branch.cost_usd or 0.0) + attempt.reserved_usd
         branch.trail = f"{branch.trail} {attempt.sent_ms or attempt.admitted_ms}-:lost".strip()
         state.lost.append(attempt)
-    elif attempt.status is AttemptStatus.ERROR:
+    elif attempt.status is AttemptStatus.ERROR and attempt.error_kind != QuotaExhausted.kind:
         branch.errors += 1
     elif attempt.status is AttemptStatus.LATE_OK and branch.text:
         _adopt(state, branch, attempt)
     if state.pass_n == 1 or attempt.status is AttemptStatus.LOST:
-        state.spent_usd += attempt.cost_usd or 0.0
+        state.spent_usd = round(state.spent_usd + (attempt.cost_usd or 0.0), PLACES)
+        state.spent_tokens += attempt.tokens
 
 
 def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
@@ -273,15 +276,20 @@ def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
 
 def _load_pauses(run: Run, state: RunState) -> None:
     """Times at which nobody worked on the run: those known before, and that up to now, which a
-    person asked for, or which began with the last sign of life."""
-    state.down_spans_ms = [(start, end) for start, end in run.kpis.get("down_spans_ms") or []]
-    state.held_spans_ms = [(start, end) for start, end in run.kpis.get("held_spans_ms") or []]
+    person asked for, a provider brought about, or which began with the last sign of life."""
+    state.down_spans_ms, state.held_spans_ms, state.quota_spans_ms = (
+        [(start, end) for start, end in run.kpis.get(name) or []]
+        for name in ("down_spans_ms", "held_spans_ms", "quota_spans_ms")
+    )
+    state.excess = run.kpis.get("excess") or 1.0
     if run.launched_at is None:
         return
     now_ms = int((timezone.now() - run.launched_at).total_seconds() * 1000)
     held_since_ms = run.kpis.get("held_since_ms")
     if held_since_ms is not None:
-        state.held_spans_ms.append((min(held_since_ms, now_ms), now_ms))
+        is_quota = run.kpis.get("held_by") == HELD_BY_PROVIDER
+        spans = state.quota_spans_ms if is_quota else state.held_spans_ms
+        spans.append((min(held_since_ms, now_ms), now_ms))
     elif state.attempts:
         last = max(max(a.ended_ms or 0, a.sent_ms or 0) for a in state.attempts)
         state.down_spans_ms.append((min(last, now_ms), now_ms))

@@ -214,6 +214,8 @@ def late_of(attempt: Attempt, text: str) -> LateAnswer:
         input_tokens=attempt.input_tokens,
         output_tokens=attempt.output_tokens,
         cost_usd=attempt.cost_usd,
+        cached_tokens=attempt.cached_tokens,
+        is_cost_confirmed=attempt.is_cost_confirmed,
         sent_ms=attempt.sent_ms,
         ended_ms=attempt.ended_ms or 0,
     )
@@ -239,6 +241,8 @@ def write_late(run_id: int, late: LateAnswer) -> None:
         input_tokens=late.input_tokens,
         output_tokens=late.output_tokens,
         cost_usd=late.cost_usd,
+        cached_tokens=late.cached_tokens,
+        is_cost_confirmed=late.is_cost_confirmed,
         ended_ms=late.ended_ms,
         seq=row[0],
     )

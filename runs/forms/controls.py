@@ -167,6 +167,9 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
         label="Spend at most, $", help_text="Empty: no cap on money."
     ),
     "limits.calls": lambda: WholeField(label="Calls at most", least=1),
+    "limits.tokens": lambda: WholeField(
+        label="Tokens at most", least=1, help_text="Read and written, of all calls together."
+    ),
     "limits.in_flight": lambda: WholeField(
         label="In flight at once", least=1, help_text="Empty: as the provider allows."
     ),

@@ -17,6 +17,7 @@ MAY_BE_EMPTY = {
     "call.json_schema",
     "limits.in_flight",
     "limits.calls",
+    "limits.tokens",
     "limits.cost_usd",
     "provider.calls_per_minute",
     "provider.tokens_per_minute",

@@ -106,15 +106,16 @@ def _count(work: Sequence[Load], kind: LoadKind, *, is_most: bool) -> int:
 
 def refuse_blind_cap(configuration: Configuration, prices: Prices) -> None:
     """Raises `InvalidInput`: a cap on money cannot hold where a price is unknown, unless the
-    calls are capped too."""
+    calls or tokens are capped too."""
     limits = configuration.limits
-    if limits.cost_usd is None or limits.calls is not None:
+    if limits.cost_usd is None or limits.calls is not None or limits.tokens is not None:
         return
     for connection, model in dict.fromkeys(caller.key for caller in callers(configuration)):
         if prices.get((connection, model)) is None:
             raise InvalidInput(
                 f"The price of {model} on {connection} is unknown, so a cap on money cannot be "
-                "kept: cap the calls too (limits.calls), or enter the price with the provider.",
+                "kept: cap the calls or tokens too (limits.calls, limits.tokens), or enter the "
+                "price with the provider.",
                 "limits.cost_usd",
             )
 

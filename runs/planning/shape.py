@@ -134,12 +134,13 @@ class Call(Shape):
 
 
 class Limits(Shape):
-    """`calls` and `cost_usd` are hard caps of the run; None is no cap."""
+    """`calls`, `tokens` and `cost_usd` are hard caps of the run; None is no cap."""
 
     tries: Annotated[int, whole(1, 10)] = 4
     deadline_s: Annotated[float, number(1, 3600)] = 120.0
     in_flight: Annotated[int, whole(1, 10_000)] | None = None
     calls: Annotated[int, whole(1, 1_000_000)] | None = None
+    tokens: Annotated[int, whole(1, 1_000_000_000)] | None = None
     cost_usd: Annotated[float, number(0.000001, 1_000_000)] | None = None
 
 

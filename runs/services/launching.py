@@ -248,6 +248,7 @@ def _write_run(
         content_hash=content,
         budget_usd=configuration.limits.cost_usd,
         budget_calls=configuration.limits.calls,
+        budget_tokens=configuration.limits.tokens,
         branches_planned=ready.plan.child_branches,
         seq=FIRST_SEQ,
     )

@@ -131,7 +131,7 @@ def _connections(run: Run, configuration: Configuration) -> dict[str, Any]:
     stays. Raises `InvalidConfiguration`."""
     uses = list(asked_by(configuration))
     found, errors = resolving.connections(run.owner, configuration, uses)
-    if run.budget_usd is not None and run.budget_calls is None:
+    if run.budget_usd is not None and run.budget_calls is None and run.budget_tokens is None:
         errors += [_unpriced(use) for use in uses if found.prices.get(use.key, 0) is None]
     if errors:
         raise InvalidConfiguration(errors)

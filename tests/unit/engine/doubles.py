@@ -22,7 +22,7 @@ from runs.domain.results import (
     OutcomeKind,
 )
 from runs.domain.states import AttemptStatus, RunStatus
-from runs.domain.usage import Usage
+from runs.domain.usage import Reservation, Usage
 from runs.engine.coordinator import Coordinator
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
@@ -180,18 +180,21 @@ class Counting:
 
 @dataclass
 class FlatPrice:
-    """Every call is reserved at `reserve` and costs `cost` US dollars."""
+    """Every call is reserved at `reserve` US dollars and `tokens`, and costs `cost_usd`; None: its
+    price is unknown."""
 
     reserve: float = 0.0
     cost_usd: float | None = 0.0
+    tokens: int = 20
 
-    def reservation(self, call: CallSettings, prompt: str) -> float:
-        return self.reserve
+    def reservation(self, call: CallSettings, prompt: str) -> Reservation:
+        return Reservation(self.reserve, self.tokens)
 
-    def cost(
-        self, call: CallSettings, input_tokens: int | None, output_tokens: int | None
-    ) -> float | None:
-        return None if output_tokens is None else self.cost_usd
+    def cost(self, call: CallSettings, usage: Usage) -> float | None:
+        return None if usage.output_tokens is None else self.cost_usd
+
+    def is_priced(self, call: CallSettings) -> bool:
+        return self.cost_usd is not None
 
 
 @dataclass

@@ -178,7 +178,7 @@ async def test_a_call_cancelled_before_its_first_step_frees_its_slot_and_ends_it
     open_sockets = coordinator._calls._call
 
     async def stop_then_call(*args: Any) -> None:
-        coordinator._stop(world.state.root, "stopped")
+        coordinator._stops.stop(world.state.root, "stopped")
         await open_sockets(*args)
 
     coordinator._calls._call = stop_then_call  # type: ignore[method-assign]
@@ -193,7 +193,7 @@ async def test_the_cap_on_calls_is_never_passed() -> None:
     assert len(world.client.ledger) == 4
     assert run.status is RunStatus.PARTIAL
     assert "cap" in run.reason
-    assert run.branches[9].reason == "budget"
+    assert run.branches[9].reason == "budget: the cap of 4 calls was reached"
 
 
 async def test_spent_and_reserved_stay_under_the_cap() -> None:

@@ -131,7 +131,7 @@ async def test_a_merge_that_the_cap_leaves_no_room_for_ends_the_run(
     assert len(world.client.ledger) == 2
     assert run.status is RunStatus.PARTIAL
     assert run.branches[4].status is BranchStatus.CANCELLED
-    assert run.branches[4].reason == "budget"
+    assert run.branches[4].reason.startswith("budget: the cap of ")
     assert world.gate.in_flight == 0
 
 

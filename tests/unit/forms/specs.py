@@ -146,7 +146,14 @@ OTHERS: dict[str, dict[str, Any]] = {
             "json_schema": {"type": "object", "properties": {"label": {"type": "string"}}},
             "accept_cut": True,
         },
-        limits={"tries": 2, "deadline_s": 45.5, "in_flight": 3, "calls": 50, "cost_usd": 0.25},
+        limits={
+            "tries": 2,
+            "deadline_s": 45.5,
+            "in_flight": 3,
+            "calls": 50,
+            "tokens": 9_000,
+            "cost_usd": 0.25,
+        },
     ),
     "a provider of its own": voting_spec(
         provider={
