@@ -5,6 +5,7 @@ Knows nothing of how a call is made or of what its end means for the branch.
 
 from runs.domain.errors import CallError
 from runs.domain.plan import CallSettings
+from runs.domain.policies import Budget
 from runs.domain.states import AttemptStatus
 from runs.domain.usage import Reservation, Usage
 from runs.engine.protocols import LateAnswer, Money
@@ -25,10 +26,10 @@ class Account:
             return bound
         return Reservation(_sum(bound.cost_usd * excess), round(bound.tokens * excess))
 
-    def full(self, wanted: Reservation) -> str:
-        """The cap that one more call could pass, in words; empty where it fits under all."""
+    def full(self, wanted: Reservation, *, calls: int = 1) -> str:
+        """The cap that so many more calls could pass, in words; empty where they fit under all."""
         run, budget = self._run, self._run.budget
-        if budget.calls is not None and run.calls >= budget.calls:
+        if budget.calls is not None and run.calls + calls > budget.calls:
             return f"cap of {budget.calls:,} calls"
         tokens = run.spent_tokens + run.reserved_tokens + wanted.tokens
         if budget.tokens is not None and tokens > budget.tokens:
@@ -37,6 +38,15 @@ class Account:
         if budget.cost_usd is not None and cost_usd > _sum(budget.cost_usd):
             return f"cap of ${budget.cost_usd:,g}"
         return ""
+
+    def spares(self, call: AttemptState) -> bool:
+        """Whether the caps leave room for one more such call besides all that is still to come:
+        the branches, priced like this call, and one call for each open join."""
+        if self._run.budget == Budget():
+            return True
+        calls = 1 + self._run.pending + sum(join.to_come for join in self._run.joins)
+        wanted = Reservation(calls * call.reserved_usd, calls * call.reserved_tokens)
+        return not self.full(wanted, calls=calls)
 
     def reserve(self, attempt: AttemptState) -> None:
         run = self._run

@@ -18,6 +18,7 @@ class Room:
         self.in_flight = 0
         self.is_shut = False
         self.peak = 0
+        self.waiting = 0  # lanes with a call that the cap holds back
         self._changed = asyncio.Event()
 
     def take(self) -> None:
@@ -38,8 +39,12 @@ class Room:
 
     async def wait(self) -> None:
         """Until one more call fits under the cap."""
-        while self.is_full:
-            await self.wait_for_end()
+        self.waiting += 1
+        try:
+            while self.is_full:
+                await self.wait_for_end()
+        finally:
+            self.waiting -= 1
 
     async def wait_for_end(self) -> None:
         """Until some call has ended."""
@@ -72,6 +77,13 @@ class Lane:
         else:
             self._queue.append(branch)
         self._arrived.set()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a call waits here, or in another lane for the run's own cap."""
+        while self._queue and self._queue[0].status is not BranchStatus.PENDING:
+            self._queue.popleft()
+        return bool(self._queue) or self._room.waiting > 0
 
     async def work(self) -> None:
         """Admit for ever, one after the other: the limiter is fair between lanes."""

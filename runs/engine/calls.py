@@ -1,26 +1,29 @@
 """The open requests of one run: each attempt from its intent to its end.
 
-What an end means for the branch is decided here; what it means for the join is not.
+What an end means for the branch is decided in `ends`.
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from uuid import uuid4
 
-from runs.domain.errors import AnswerCut, BadReply, CallError, QuotaExhausted, Throttled
+from runs.domain.errors import CallError
 from runs.domain.results import Completion
-from runs.domain.states import AttemptStatus, BranchStatus
+from runs.domain.states import BranchStatus
 from runs.domain.usage import Reservation
-from runs.engine.account import Account, is_charged
+from runs.engine import trail
+from runs.engine.account import Account
 from runs.engine.admission import Lane, Room
-from runs.engine.entry import Entry, expected_tokens
+from runs.engine.ends import End, Ends, accepted
+from runs.engine.entry import Entry
+from runs.engine.flights import Flight
+from runs.engine.hedging import may_hedge
 from runs.engine.journal import Intent, Journal
 from runs.engine.livetext import LiveText
-from runs.engine.protocols import Clock, LateAnswer, ModelRequest, Permit, Store
-from runs.engine.retrying import backoff_s
+from runs.engine.protocols import Clock, LateAnswer, ModelRequest, OnPiece, Permit, Store
 from runs.engine.state import AttemptState, BranchState, RunState
+from runs.engine.stragglers import Stragglers
 
 
 class Calls:
@@ -28,31 +31,30 @@ class Calls:
         self,
         run: RunState,
         *,
+        ends: Ends,
         journal: Journal,
         room: Room,
         store: Store,
         account: Account,
         clock: Clock,
         texts: LiveText,
-        on_end: Callable[[BranchState, AttemptState], None],
         on_broken: Callable[[BaseException], None],
         is_wanted: Callable[[BranchState], bool],
-        read: Callable[[BranchState], str],
     ) -> None:
         self._run = run
+        self._ends = ends
         self._journal = journal
         self._room = room
         self._store = store
         self._account = account
         self._clock = clock
         self._texts = texts
-        self._on_end = on_end
         self._on_broken = on_broken
         self._is_wanted = is_wanted
-        self._read = read
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
-        self.is_shut = False  # nothing is tried again
+        self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}  # by branch and attempt
+        self._stragglers = None if run.hedge is None else Stragglers(run, clock, self._hedge)
+        self._hedges = sum(attempt.is_hedge for attempt in run.attempts)
+        self.is_shut = False  # nothing more is sent
         self.is_lost = False  # fenced: what still arrives is kept as a late answer
 
     def start(
@@ -60,18 +62,15 @@ class Calls:
     ) -> None:
         """Note the intent; the socket opens after its commit."""
         now = self._clock.now_ms()
-        entry = Entry(lane, permit, expected_tokens(prompt, branch.spec.call))
-        lane.limiter.charge(entry.tokens)
         held_ms = round((lane.limiter.blocked_s() - branch.blocked_at_queue_s) * 1000)
         self._run.move(branch, BranchStatus.RUNNING)
-        branch.tries += 1
         branch.input_hash = blake2b(prompt.encode(), digest_size=16).hexdigest()
         branch.held_ms += held_ms
         branch.backoff_until_ms = branch.first_token_ms = branch.ended_ms = None
         branch.sent_ms = now
         attempt = AttemptState(
             branch=branch.number,
-            number=branch.tries,
+            number=branch.tries + 1,
             uuid=uuid4().hex,
             ready_ms=branch.queued_ms,
             admitted_ms=now,
@@ -80,91 +79,121 @@ class Calls:
             held_ms=held_ms,
             held_reason="rate_limit" if held_ms > 0 else "",
         )
+        self._take_off(Flight(Entry.into(lane, permit, prompt, branch), branch, attempt, prompt))
+
+    def _hedge(self, first: Flight) -> bool:
+        """Send a second attempt beside the first; False where anybody else needs its slot or its
+        money, or where the run has had its share of them."""
+        run, branch, lane = self._run, first.branch, first.entry.lane
+        if self.is_shut or not self._is_wanted(branch):
+            return False
+        if run.hedge is None or not may_hedge(run.hedge, len(run.attempts), self._hedges):
+            return False
+        if lane.is_awaited or self._room.is_full or not self._account.spares(first.attempt):
+            return False
+        if (permit := lane.limiter.try_acquire()) is None:
+            return False
+        now = self._clock.now_ms()
+        attempt = AttemptState(
+            branch=branch.number,
+            number=branch.tries + 1,
+            uuid=uuid4().hex,
+            ready_ms=now,
+            admitted_ms=now,
+            reserved_usd=first.attempt.reserved_usd,
+            reserved_tokens=first.attempt.reserved_tokens,
+            is_hedge=True,
+        )
+        entry = Entry.into(lane, permit, first.prompt, branch)
+        first.beside = Flight(entry, branch, attempt, first.prompt, beside=first)
+        self._hedges += 1
+        trail.add(branch, attempt, "hedge")
+        self._take_off(first.beside)
+        return True
+
+    def _take_off(self, flight: Flight) -> None:
+        branch, attempt = flight.branch, flight.attempt
+        branch.tries = attempt.number
         self._run.attempts.append(attempt)
         self._account.reserve(attempt)
         self._room.take()
         self._run.in_flight = self._room.in_flight
 
         def drop() -> None:
-            lane.limiter.charge(-entry.tokens)
-            self._free(entry)
-            attempt.ended_ms = self._clock.now_ms()
-            attempt.become(AttemptStatus.ABORTED)
-            self._account.settle(branch, attempt, is_charged=False)
-            self._run.move(branch, BranchStatus.PENDING)
-            self._journal.attempt(attempt)
-            self._journal.branch(branch)
-            self._on_end(branch, attempt)
+            self._drop(flight)
 
         def open_socket() -> None:
-            if self.is_shut or not self._is_wanted(branch):
+            if self.is_shut or flight.is_over or not self._is_wanted(branch):
                 drop()
                 return
-            task = asyncio.get_running_loop().create_task(
-                self._call(entry, branch, attempt, prompt)
-            )
-            self._tasks[branch.number] = task
-            task.add_done_callback(lambda done: self._finished(attempt, done, drop))
+            task = asyncio.get_running_loop().create_task(self._call(flight))
+            self._tasks[branch.number, attempt.number] = task
+            task.add_done_callback(lambda done: self._finished(flight, done))
 
         self._journal.intent(Intent(branch, attempt, open_socket, drop))
+
+    def _drop(self, flight: Flight) -> None:
+        flight.entry.take_back()
+        self._free(flight.entry)
+        if not flight.is_over:  # else the other attempt of its branch has answered
+            self._ends.dropped(flight)
 
     def shut(self) -> None:
         """No try follows, and what is not on its way yet is never sent."""
         self.is_shut = True
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._ends.shut()
+        if self._stragglers is not None:
+            self._stragglers.shut()
         self._journal.withdraw()
 
     async def close(self, grace_s: float) -> None:
         """Let the open calls end for `grace_s` seconds, then abort the rest; returns with none."""
         if self._tasks and grace_s > 0:
             await asyncio.wait(self._tasks.values(), timeout=grace_s)
-        self.abort(self._tasks)
+        self.abort_all()
         while self._tasks:
             await asyncio.wait(self._tasks.values())
             await asyncio.sleep(0)
 
     def abort_all(self) -> None:
-        self.abort(list(self._tasks))
+        for task in self._tasks.values():
+            task.cancel()
 
     def abort(self, branches: Iterable[int]) -> None:
-        for number in list(branches):
-            if (task := self._tasks.get(number)) is not None:
-                task.cancel()
+        for number in branches:
+            tries = self._run.branches[number].tries
+            for attempt in (tries - 1, tries):  # the last one may be a hedge beside the first
+                if (task := self._tasks.get((number, attempt))) is not None:
+                    task.cancel()
 
     def _free(self, entry: Entry) -> None:
         entry.leave()
         self._room.give()
         self._run.in_flight = self._room.in_flight
 
-    def _finished(
-        self, attempt: AttemptState, task: "asyncio.Task[None]", drop: Callable[[], None]
-    ) -> None:
-        if self._tasks.get(attempt.branch) is task:
-            del self._tasks[attempt.branch]
+    def _finished(self, flight: Flight, task: "asyncio.Task[None]") -> None:
+        del self._tasks[flight.attempt.branch, flight.attempt.number]
         if task.cancelled():
-            if attempt.ended_ms is None:  # cancelled before its first step: nothing of it ran
-                drop()
+            if not flight.has_begun:  # cancelled before its first step: nothing of it ran
+                self._drop(flight)
         elif (error := task.exception()) is not None:
             self._on_broken(error)
+        if self._stragglers is not None:
+            self._stragglers.look(flight.branch)
 
-    async def _call(
-        self, entry: Entry, branch: BranchState, attempt: AttemptState, prompt: str
-    ) -> None:
-        attempt.sent_ms = branch.sent_ms = self._clock.now_ms()
-        take_piece = self._texts.begin(branch.number, attempt.number)
-
-        def on_piece(part: str) -> None:
-            if attempt.first_token_ms is None:
-                attempt.first_token_ms = branch.first_token_ms = self._clock.now_ms()
-                self._journal.soft(branch, attempt)
-            take_piece(part)
-
+    async def _call(self, flight: Flight) -> None:
+        entry, branch, attempt = flight.entry, flight.branch, flight.attempt
+        flight.has_begun = True
+        attempt.sent_ms = self._clock.now_ms()
+        if flight.is_shown:
+            branch.sent_ms = attempt.sent_ms
+        if self._stragglers is not None:
+            self._stragglers.sent(flight)
+        on_piece = self._receiver(flight)
         request = ModelRequest(
-            prompt, branch.spec.call, self._run.limits, attempt.uuid, sample=branch.index
+            flight.prompt, branch.spec.call, self._run.limits, attempt.uuid, sample=branch.index
         )
-        end: Completion | CallError | None = None
+        end: End = None
         try:
             end = await entry.lane.client.complete(request, on_piece)
         except asyncio.CancelledError:
@@ -172,133 +201,54 @@ class Calls:
         except CallError as error:
             end = error
         finally:
-            attempt.ended_ms = branch.ended_ms = self._clock.now_ms()
+            if not flight.is_over:
+                attempt.ended_ms = self._clock.now_ms()
             counts = entry.tell(end)
             self._free(entry)
-            self._texts.end(branch.number)
-        await self._ended(entry.lane, branch, attempt, end, counts)
-
-    async def _ended(
-        self,
-        lane: Lane,
-        branch: BranchState,
-        attempt: AttemptState,
-        end: Completion | CallError | None,
-        counts: bool,
-    ) -> None:
+            is_answered = isinstance(end, Completion)
+            self._texts.end(branch.number, attempt.number, is_answered=is_answered)
+        if flight.is_over:  # it lost against the other attempt of its branch
+            return
+        end = accepted(end, accept_cut=self._run.accept_cut)
         if self.is_lost:
-            await self._keep_late(branch, attempt, end)
-            return
-        if isinstance(end, Completion):
-            end = self._accepted(end)
-        if end is None:
-            self._aborted(branch, attempt)
-        elif isinstance(end, Completion):
-            self._succeeded(branch, attempt, end)
+            await self._keep_late(flight, end)
         else:
-            self._erred(lane, branch, attempt, end, counts)
-        self._journal.attempt(attempt)
-        self._journal.branch(branch)
-        self._on_end(branch, attempt)
+            self._ended(flight, end, counts=counts)
 
-    def _accepted(self, end: Completion) -> Completion | CallError:
-        """Refuse what must not pass for a success: empty text, or a cut one not asked for."""
-        if not end.text.strip():
-            return BadReply("The answer was empty.", usage=end.usage)
-        if end.finish == "length" and not self._run.accept_cut:
-            return AnswerCut(text=end.text, usage=end.usage)
-        return end
+    def _receiver(self, flight: Flight) -> OnPiece:
+        branch, attempt = flight.branch, flight.attempt
+        take_piece = self._texts.begin(branch.number, attempt.number, is_shown=flight.is_shown)
 
-    def _succeeded(self, branch: BranchState, attempt: AttemptState, end: Completion) -> None:
-        attempt.become(AttemptStatus.OK)
-        attempt.input_tokens = branch.input_tokens = end.usage.input_tokens
-        attempt.output_tokens = branch.output_tokens = end.usage.output_tokens
-        attempt.cached_tokens = end.usage.cached_tokens
-        self._account.settle(branch, attempt, is_charged=True)
-        self._run.move(branch, BranchStatus.SUCCEEDED)
-        branch.text = end.text
-        branch.is_cut = end.finish == "length"
-        branch.reason = branch.error_kind = ""
-        branch.reading = self._read(branch)
-        self._journal.answer(branch)
+        def on_piece(part: str) -> None:
+            if attempt.first_token_ms is None:
+                attempt.first_token_ms = self._clock.now_ms()
+                if flight.is_shown:
+                    branch.first_token_ms = attempt.first_token_ms
+                self._journal.soft(branch, attempt)
+            take_piece(part)
 
-    def _erred(
-        self,
-        lane: Lane,
-        branch: BranchState,
-        attempt: AttemptState,
-        error: CallError,
-        counts: bool,
-    ) -> None:
-        is_throttled = isinstance(error, Throttled)
-        attempt.become(AttemptStatus.THROTTLED if is_throttled else AttemptStatus.ERROR)
-        attempt.error_kind, attempt.error = error.kind, error.message[:500]
-        attempt.status_code, attempt.retry_after_s = error.status_code, error.retry_after_s
-        if error.usage is not None:
-            attempt.input_tokens = error.usage.input_tokens
-            attempt.output_tokens = error.usage.output_tokens
-            attempt.cached_tokens = error.usage.cached_tokens
-        self._account.settle(branch, attempt, is_charged=is_charged(error))
-        if isinstance(error, QuotaExhausted) and self._run.may_hold:
-            counts = False  # no fault of the branch: it waits, with the run, for a person
-        if not counts:  # the gate holds everybody; an outage lets others try next
-            self._again(lane, branch, attempt, 0.0, first=is_throttled)
+        return on_piece
+
+    def _ended(self, flight: Flight, end: End, *, counts: bool) -> None:
+        if self._stragglers is not None:
+            self._stragglers.ended(flight, is_answered=isinstance(end, Completion))
+        loser = self._ends.ended(flight, end, counts=counts)
+        if loser is not None:
+            self._close(loser)
+
+    def _close(self, loser: Flight) -> None:
+        if self._stragglers is not None:
+            self._stragglers.ended(loser, is_answered=False)
+        if (task := self._tasks.get((loser.branch.number, loser.attempt.number))) is not None:
+            task.cancel()
+
+    async def _keep_late(self, flight: Flight, end: End) -> None:
+        branch, attempt = flight.branch, flight.attempt
+        if not isinstance(end, Completion):
             return
-        branch.errors += 1
-        if error.retryable and branch.errors < self._run.retry.tries:
-            wait = backoff_s(self._run.retry, branch.errors, random.random(), error.retry_after_s)
-            self._again(lane, branch, attempt, wait)
-            return
-        self._run.move(branch, BranchStatus.FAILED)
-        branch.error_kind = error.kind
-        branch.reason = _reason(error, branch)
-        if error.text:
-            branch.text = error.text
-            self._journal.answer(branch)
-
-    def _again(
-        self,
-        lane: Lane,
-        branch: BranchState,
-        attempt: AttemptState,
-        wait_s: float,
-        *,
-        first: bool = True,
-    ) -> None:
-        """Back to pending, and into the lane at once or after a backoff."""
-        self._run.move(branch, BranchStatus.PENDING)
-        branch.trail = f"{branch.trail} {_trail(attempt)}".strip()
-        branch.first_token_ms = None
-        if self.is_shut:
-            return
-        if wait_s <= 0:
-            lane.push(branch, self._clock.now_ms(), first=first)
-            return
-        branch.backoff_until_ms = self._clock.now_ms() + round(wait_s * 1000)
-        self.later(lane, branch, wait_s)
-
-    def later(self, lane: Lane, branch: BranchState, wait_s: float) -> None:
-        """Into the lane once the backoff is over."""
-
-        def due() -> None:
-            self._timers.discard(timer)
-            if branch.status is BranchStatus.PENDING:
-                lane.push(branch, self._clock.now_ms(), first=True)
-
-        timer = asyncio.get_running_loop().call_later(wait_s, due)
-        self._timers.add(timer)
-
-    def _aborted(self, branch: BranchState, attempt: AttemptState) -> None:
-        attempt.become(AttemptStatus.ABORTED)
-        self._account.settle(branch, attempt, is_charged=True)
-        branch.trail = f"{branch.trail} {_trail(attempt)}".strip()
-        self._run.move(branch, BranchStatus.PENDING)
-
-    async def _keep_late(
-        self, branch: BranchState, attempt: AttemptState, end: Completion | CallError | None
-    ) -> None:
-        if not isinstance(end, Completion) or isinstance(self._accepted(end), CallError):
-            return
+        if (other := flight.open_beside) is not None:  # one answer is enough
+            other.is_over = True
+            self._close(other)
         cost_usd, is_confirmed = self._account.late_cost(branch, attempt, end.usage)
         late = LateAnswer(
             branch=branch.number,
@@ -313,14 +263,3 @@ class Calls:
             ended_ms=attempt.ended_ms or self._clock.now_ms(),
         )
         await self._store.commit_late(self._run.id, late)
-
-
-def _reason(error: CallError, branch: BranchState) -> str:
-    tries = f" after {branch.tries} tries" if branch.tries > 1 else ""
-    code = f"{error.status_code}: " if error.status_code else ""
-    return f"Failed{tries}. {code}{error.message}"[:300]
-
-
-def _trail(attempt: AttemptState) -> str:
-    """An earlier attempt as the timeline draws it: `sent-ended:status`, in ms."""
-    return f"{attempt.sent_ms or attempt.admitted_ms}-{attempt.ended_ms}:{attempt.status}"

@@ -18,6 +18,7 @@ from runs.domain.states import ENDED_RUN, BranchStatus, JoinStatus, RunStatus
 from runs.engine.account import Account
 from runs.engine.admission import Lane, Room
 from runs.engine.calls import Calls
+from runs.engine.ends import Ends
 from runs.engine.joining import FIRST_AHEAD, Joining
 from runs.engine.journal import Journal
 from runs.engine.livetext import LiveText
@@ -85,19 +86,15 @@ class Coordinator:
             on_late=self._adopt,
         )
         self._account = Account(run, money)
+        self._ends = Ends(
+            run, journal=self._journal, account=self._account, clock=clock, read=self._read,
+            on_end=self._attempt_ended, on_aside=self._ended_aside,
+        )  # fmt: skip
         self._calls = Calls(
-            run,
-            journal=self._journal,
-            room=self._room,
-            store=store,
-            account=self._account,
-            clock=clock,
-            texts=self._texts,
-            on_end=self._attempt_ended,
-            on_broken=self._fail,
+            run, ends=self._ends, journal=self._journal, room=self._room, store=store,
+            account=self._account, clock=clock, texts=self._texts, on_broken=self._fail,
             is_wanted=lambda branch: not run.joins[branch.join].is_given_up,
-            read=self._read,
-        )
+        )  # fmt: skip
         self._joining = Joining(
             run,
             planner,
@@ -202,7 +199,7 @@ class Coordinator:
         """After a restart: a backoff that was begun is waited out."""
         wait_ms = (branch.backoff_until_ms or 0) - self._clock.now_ms()
         if wait_ms > 0:
-            self._calls.later(self._lane(branch), branch, wait_ms / 1000)
+            self._ends.later(self._lane(branch), branch, wait_ms / 1000)
         else:
             self._queue(branch)
 
@@ -259,6 +256,13 @@ class Coordinator:
             self._stops.call_off(branch)
             self._joining.settle(self.run.joins[branch.join])
         self._joining.admitted()  # a stop may have taken all that waited
+        self._heed_hold(branch, attempt)
+
+    def _ended_aside(self, branch: BranchState, attempt: AttemptState) -> None:
+        self._figures.ended(branch, attempt)
+        self._heed_hold(branch, attempt)
+
+    def _heed_hold(self, branch: BranchState, attempt: AttemptState) -> None:
         if not self._is_ending and (reason := self._why_hold(branch, attempt)):
             self._shut()
             self._end_by(self._give_up(RunStatus.HELD, self.run.limits.deadline_s, reason))

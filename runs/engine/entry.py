@@ -13,6 +13,7 @@ from runs.domain.plan import CallSettings
 from runs.domain.results import Completion
 from runs.engine.admission import Lane
 from runs.engine.protocols import Permit
+from runs.engine.state import BranchState
 
 CHARACTERS_A_TOKEN = 4  # an estimate for the pace, corrected at the end of the call
 
@@ -24,6 +25,16 @@ class Entry:
     lane: Lane
     permit: Permit
     tokens: int
+
+    @classmethod
+    def into(cls, lane: Lane, permit: Permit, prompt: str, branch: BranchState) -> "Entry":
+        tokens = expected_tokens(prompt, branch.spec.call)
+        lane.limiter.charge(tokens)
+        return cls(lane, permit, tokens)
+
+    def take_back(self) -> None:
+        """The call is not made after all."""
+        self.lane.limiter.charge(-self.tokens)
 
     def leave(self) -> None:
         self.lane.limiter.release(self.permit)

@@ -36,12 +36,14 @@ class LiveText:
         self._observer = observer
         self._clock = clock
         self._open: dict[int, OpenText] = {}
+        self._beside: dict[int, OpenText] = {}  # shown once the other attempt has ended
         self._watched: Mapping[int, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, branch: int, attempt: int) -> Callable[[str], None]:
+    def begin(self, branch: int, attempt: int, *, is_shown: bool = True) -> Callable[[str], None]:
         """The receiver of an attempt's pieces."""
-        text = self._open[branch] = OpenText(branch, attempt)
+        text = OpenText(branch, attempt)
+        (self._open if is_shown else self._beside)[branch] = text
 
         def piece(part: str) -> None:
             text.pieces.append(part)
@@ -51,11 +53,19 @@ class LiveText:
 
         return piece
 
-    def end(self, branch: int) -> None:
+    def end(self, branch: int, attempt: int, *, is_answered: bool) -> None:
+        """The attempt is over. Without an answer the text of the one beside it is shown from now
+        on; with one nothing more is shown of that."""
+        beside = self._beside.pop(branch, None)
         text = self._open.get(branch)
-        if text is not None and branch in self._watched:
+        if text is None or (text.attempt != attempt and not is_answered):
+            return
+        if text.attempt == attempt and branch in self._watched:
             self._send([text])
-        self._open.pop(branch, None)
+        del self._open[branch]
+        if beside is not None and not is_answered:
+            self._open[branch] = beside
+            self._later()
 
     def watch(self, watched: Mapping[int, int]) -> None:
         """Follow these branches until the given times (ms); a new one starts from offset 0."""

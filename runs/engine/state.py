@@ -165,6 +165,14 @@ class JoinState:
         return self.outcome is not None
 
     @property
+    def to_come(self) -> int:
+        """Calls it may yet lead to that no row tells of: its own, its unopened children."""
+        if self.is_over:
+            return 0
+        is_closed = self.is_settled or self.is_stopped or not self.branches_are_children
+        return 1 + (0 if is_closed else self.children - self.opened)
+
+    @property
     def is_wave_over(self) -> bool:
         """All children wanted so far have ended."""
         is_begun = self.wanted > 0 or self.children == 0
@@ -185,6 +193,7 @@ class RunState:
     budget: Budget
     pass_n: int = 1
     accept_cut: bool = False
+    hedge: float | None = None  # second attempts of slow calls: their share of the calls
     in_flight_cap: int | None = None
     outcome: str = ""
     reason: str = ""

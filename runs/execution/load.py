@@ -23,6 +23,7 @@ from runs.domain.results import (
     OutcomeKind,
 )
 from runs.domain.states import ENDED_JOIN, AttemptStatus, BranchStatus, JoinStatus, RunStatus
+from runs.engine import trail
 from runs.engine.account import PLACES
 from runs.engine.protocols import Control
 from runs.engine.state import HELD_BY_PROVIDER, AttemptState, BranchState, JoinState, RunState
@@ -122,6 +123,7 @@ def _run_state(run: Run, claimed: Claim, c: configurations.Configuration) -> Run
         limits=CallLimits(deadline_s=c.limits.deadline_s),
         budget=Budget(run.budget_usd, run.budget_calls, run.budget_tokens),
         accept_cut=c.call.accept_cut,
+        hedge=c.limits.hedge,
         in_flight_cap=run.in_flight_wanted or c.limits.in_flight,
     )
 
@@ -215,7 +217,7 @@ def _branch_state(row: Branch, state: RunState, planner: RunPlanner, text: str) 
         ended_ms=row.ended_ms,
         backoff_until_ms=row.backoff_until_ms,
         held_ms=row.held_ms,
-        trail=row.trail,
+        trail=trail.without_open_hedge(row.trail),
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
         cost_usd=row.cost_usd,
@@ -239,11 +241,25 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
         _fold(state, state.branches[number], attempt)
     for branch in state.adopted:
         branch.reading = planner.read(state.joins[branch.join], branch.role, branch.text)
+    _count_errors(state)
     for branch in state.branches.values():
         if branch.errors >= state.retry.tries:  # there was an outage, in which they do not count
             branch.errors = 0
     if state.pass_n == 1:
         state.calls = len(state.attempts)
+
+
+def _count_errors(state: RunState) -> None:
+    """Of two attempts that failed side by side one error counts."""
+    failed = {(a.branch, a.number): a for a in state.attempts if _is_error(a)}
+    for (branch, number), attempt in failed.items():
+        if not (attempt.is_hedge and (branch, number - 1) in failed):
+            state.branches[branch].errors += 1
+
+
+def _is_error(attempt: AttemptState) -> bool:
+    is_quota = attempt.error_kind == QuotaExhausted.kind  # which holds the run, whoever met it
+    return attempt.status is AttemptStatus.ERROR and not is_quota
 
 
 def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
@@ -252,10 +268,8 @@ def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
         attempt.become(AttemptStatus.LOST)
         attempt.cost_usd, attempt.is_cost_confirmed = attempt.reserved_usd, False
         branch.cost_usd = (branch.cost_usd or 0.0) + attempt.reserved_usd
-        branch.trail = f"{branch.trail} {attempt.sent_ms or attempt.admitted_ms}-:lost".strip()
+        trail.add(branch, attempt, attempt.status)
         state.lost.append(attempt)
-    elif attempt.status is AttemptStatus.ERROR and attempt.error_kind != QuotaExhausted.kind:
-        branch.errors += 1
     elif attempt.status is AttemptStatus.LATE_OK and branch.text:
         _adopt(state, branch, attempt)
     if state.pass_n == 1 or attempt.status is AttemptStatus.LOST:

@@ -175,6 +175,12 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
     ),
     "limits.tries": lambda: WholeField(label="Tries a branch", least=1, most=10),
     "limits.deadline_s": lambda: DecimalField(label="Deadline of a call, s", least=1),
+    "limits.hedge": lambda: DecimalField(
+        label="Second attempts of slow calls, share",
+        least=0.01,
+        most=0.5,
+        help_text="Empty: none. 0.1: up to 10 % more calls, paid for, for a shorter tail.",
+    ),
     "provider.name": lambda: NameField(label="Name", help_text="Empty: none of its own."),
     "provider.kind": lambda: OneOfField(label="Kind", choices=PROVIDER_KINDS),
     "provider.base_url": lambda: NameField(label="Address"),

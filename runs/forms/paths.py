@@ -19,6 +19,7 @@ MAY_BE_EMPTY = {
     "limits.calls",
     "limits.tokens",
     "limits.cost_usd",
+    "limits.hedge",
     "provider.calls_per_minute",
     "provider.tokens_per_minute",
     "provider.shuffle",

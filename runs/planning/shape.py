@@ -134,7 +134,8 @@ class Call(Shape):
 
 
 class Limits(Shape):
-    """`calls`, `tokens` and `cost_usd` are hard caps of the run; None is no cap."""
+    """`calls`, `tokens` and `cost_usd` are hard caps of the run; None is no cap. `hedge`: second
+    attempts of slow calls, as a share of the calls; None sends none."""
 
     tries: Annotated[int, whole(1, 10)] = 4
     deadline_s: Annotated[float, number(1, 3600)] = 120.0
@@ -142,6 +143,7 @@ class Limits(Shape):
     calls: Annotated[int, whole(1, 1_000_000)] | None = None
     tokens: Annotated[int, whole(1, 1_000_000_000)] | None = None
     cost_usd: Annotated[float, number(0.000001, 1_000_000)] | None = None
+    hedge: Annotated[float, number(0.01, 0.5)] | None = None
 
 
 class Provider(Shape):

@@ -156,6 +156,16 @@ class StillClock:
         return int(asyncio.get_running_loop().time() * 1000)
 
 
+@dataclass
+class HandClock:
+    """Time passes when somebody says so."""
+
+    ms: int = 0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
 class Silent:
     def changed(self, run_id: int, seq: int) -> None: ...
 
@@ -208,11 +218,13 @@ class World:
     budget: Budget = field(default_factory=Budget)
     accept_cut: bool = False
     merges: bool = False
+    hedge: float | None = None
     client: ScriptedClient = field(default_factory=ScriptedClient)
     store: MemoryStore = field(default_factory=MemoryStore)
     money: FlatPrice = field(default_factory=FlatPrice)
     figures: Counting = field(default_factory=Counting)
     planner: ListPlanner | None = None
+    clock: StillClock | HandClock = field(default_factory=StillClock)
 
     def __post_init__(self) -> None:
         self.state = RunState(
@@ -225,6 +237,7 @@ class World:
             limits=CallLimits(deadline_s=5),
             budget=self.budget,
             accept_cut=self.accept_cut,
+            hedge=self.hedge,
             joins=[JoinState(0, None, 0, "", self.children, 0, True)],
         )
 
@@ -236,7 +249,7 @@ class World:
             store=self.store,
             observer=Silent(),
             money=self.money,
-            clock=StillClock(),
+            clock=self.clock,
             figures=self.figures,
             gate=lambda connection, model: (self.gate, self.client),
         )

@@ -153,6 +153,7 @@ OTHERS: dict[str, dict[str, Any]] = {
             "calls": 50,
             "tokens": 9_000,
             "cost_usd": 0.25,
+            "hedge": 0.1,
         },
     ),
     "a provider of its own": voting_spec(

@@ -133,6 +133,7 @@ _limits = st.fixed_dictionaries(
         "deadline_s": st.floats(1, 3600),
         "in_flight": st.none() | st.integers(1, 100),
         "cost_usd": st.none() | st.floats(0.000001, 1000),
+        "hedge": st.none() | st.floats(0.01, 0.5),
     },
 )
 _inputs = st.one_of(

@@ -80,6 +80,7 @@ def test_dumping_and_parsing_gives_the_same_configuration(spec: dict[str, Any]) 
         ("limits.tries", 11, "from 1 to 10"),
         ("limits.deadline_s", 0, "from 1 to 3,600"),
         ("limits.cost_usd", 0, "from 1e-06 to 1e+06"),
+        ("limits.hedge", 0.6, "from 0.01 to 0.5"),
         ("name", "", "must not be empty"),
         ("name", 7, "put it in quotes"),
         ("pattern", "chain", "sectioning or voting"),
