@@ -12,9 +12,10 @@ from runs.domain.usage import Price, Reservation, Usage, cost_of, input_upper_bo
 from runs.engine.coordinator import Coordinator
 from runs.engine.protocols import Limiter, ModelClient, Observer
 from runs.execution.figures import RunningFigures
+from runs.execution.learning import LearningStore
 from runs.execution.limiter import Change, Gate
 from runs.execution.load import Loaded, LoadedConnection
-from runs.execution.store import DatabaseStore, Writer
+from runs.execution.store import Writer
 from runs.models import LimiterChange, LimiterState
 from runs.providers import registry
 
@@ -81,7 +82,7 @@ class Workshop:
         return Coordinator(
             loaded.state,
             planner=loaded.planner,
-            store=DatabaseStore(self._writer),
+            store=LearningStore(self._writer, loaded.planner),
             observer=self._observer,
             money=RunMoney(loaded.connections),
             clock=clock,

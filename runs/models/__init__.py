@@ -4,6 +4,7 @@ from runs.models.access import SignInToken
 from runs.models.configurations import Configuration, Revision
 from runs.models.connections import OWN_ADDRESSES, REMOTE_KINDS, Connection
 from runs.models.datasets import Dataset, DatasetItem
+from runs.models.learned import Learned
 from runs.models.runs import (
     Answer,
     Attempt,
@@ -31,6 +32,7 @@ __all__ = [
     "DatasetItem",
     "Item",
     "Join",
+    "Learned",
     "LimiterChange",
     "LimiterState",
     "Outcome",

@@ -3,7 +3,18 @@
 from django.db import transaction
 from django.db.models import Max
 
-from runs.models import Answer, Attempt, Branch, Item, Join, Outcome, Pass, Run, row_id
+from runs.models import (
+    Answer,
+    Attempt,
+    Branch,
+    Item,
+    Join,
+    Learned,
+    Outcome,
+    Pass,
+    Run,
+    row_id,
+)
 
 ROWS_A_CHUNK = 2_000
 
@@ -17,6 +28,7 @@ def erase(run_id: int) -> None:
         Item.objects.filter(run_id=run_id, number__range=(first, first + ROWS_A_CHUNK - 1)).delete()
     with transaction.atomic():
         Pass.objects.filter(run_id=run_id).delete()
+        Learned.objects.filter(run_id=run_id).delete()
         run = Run.objects.filter(pk=run_id)
         run._raw_delete(run.db)
 
