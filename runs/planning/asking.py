@@ -18,21 +18,24 @@ from runs.domain.joins import (
     Merge,
     Union,
 )
-from runs.planning import tokens
+from runs.planning import asks, tokens
 from runs.planning.callers import Key, judge_of
-from runs.planning.loads import Load, expected_of
+from runs.planning.history import History, expected_of
+from runs.planning.loads import FRAME_TOKENS, LEAST_SHARE, MOST_SHARE, Load, LoadKind
 
 JUDGED_AT_ONCE = 8  # answers that one verdict compares
 CHECK_TOKENS = 200  # of the check's own words
+PART_TOKENS = 40  # that a part's heading and fence take at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
     """What `joins` joins alike read: `children` texts each, tokens of them all together. `asked`:
     tokens of the question they answer."""
 
     joins: int
     children: int
+    least: int
     expected: int
     most: int
     asked: int = 0
@@ -59,61 +62,120 @@ def verdict_calls(answers: int, *, is_most: bool) -> int:
     return calls
 
 
-def loads_of(join: JoinSettings, key: Key, texts: Texts, level: int) -> Iterator[Load]:
+def loads_of(
+    join: JoinSettings, key: Key, texts: Texts, level: int, history: History
+) -> Iterator[Load]:
     """The calls of joins with those settings over those texts, from `level` on."""
     if isinstance(join, Merge):
-        yield from _merges(join, key, texts, level)
+        yield from _merges(join, key, texts, level, history)
     elif judge := judge_of(join):
-        yield _verdicts(join, judge, key, texts, level)
+        yield _verdicts(join, judge, key, texts, level, history)
 
 
 def result_of(join: JoinSettings, texts: Texts) -> Texts:
     """What one join above reads of the results of those joins."""
-    expected, most = texts.expected, texts.most
+    least, expected, most = texts.least, texts.expected, texts.most
     if isinstance(join, Merge):
         most = texts.joins * join.max_tokens
-        expected = expected_of(most)
+        least, expected = texts.joins, expected_of(most)
     elif not isinstance(join, Concatenate | Union | Fields):
-        expected, most = expected // texts.children, most // texts.children
-    return Texts(1, texts.joins, max(expected, 1), max(most, 1), texts.asked)
+        least, expected = least // texts.children, expected // texts.children
+        most = most // texts.children
+    return Texts(
+        joins=1,
+        children=texts.joins,
+        least=least,
+        expected=max(expected, 1),
+        most=max(most, 1),
+        asked=texts.asked,
+    )
 
 
-def _merges(join: Merge, key: Key, texts: Texts, level: int) -> Iterator[Load]:
-    read_expected, read_most = texts.expected, texts.most
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What calls of a join read, over all of them: their own words and what they are given."""
+
+    own: int
+    own_most: int
+    least: int
+    expected: int
+    most: int
+    parts: int
+
+
+def _load(
+    kind: LoadKind,
+    settings: JoinSettings,
+    key: Key,
+    level: int,
+    calls: tuple[int, int],
+    longest: int,
+    reading: _Reading,
+    history: History,
+) -> Load:
+    """`calls`: to be expected, and at most."""
+    expected, most = calls
+    asking = asks.of_join(settings, kind)
+    answers = history.answers(asking, key)
+    told = reading.own + reading.expected
+    shares = history.shares(asking, key, told / expected) if expected else None
+    return Load(
+        level=level,
+        kind=kind,
+        key=key,
+        asks=asking,
+        calls=expected,
+        calls_most=most,
+        longest=longest,
+        input_least=int(reading.own * LEAST_SHARE) + reading.least if expected else 0,
+        input_tokens=round(told * (shares.expected if shares else 1.0)),
+        input_most=round(reading.own_most * MOST_SHARE)
+        + reading.most
+        + most * FRAME_TOKENS
+        + reading.parts * PART_TOKENS,
+        output_least=int(expected * answers.least(longest)),
+        output_expected=round(expected * answers.expected(longest)),
+        output_most=most * longest,
+        told_tokens=told,
+    )
+
+
+def _merges(join: Merge, key: Key, texts: Texts, level: int, history: History) -> Iterator[Load]:
+    least, expected, most = texts.least, texts.expected, texts.most
     asking = tokens.estimate(join.prompt)
+    children = texts.children
     for calls_a_join in merge_levels(texts.children, join.parts):
         calls = calls_a_join * texts.joins
-        most = calls * join.max_tokens
-        yield Load(
-            level,
-            "merge",
-            key,
-            calls,
-            calls,
-            read_expected + calls * asking,
-            expected_of(most),
-            most,
-            read_most + calls * asking,
+        reading = _Reading(
+            own=calls * asking,
+            own_most=calls * asking,
+            least=least,
+            expected=expected,
+            most=most,
+            parts=children * texts.joins,
         )
-        read_expected, read_most = expected_of(most), most
+        load = _load("merge", join, key, level, (calls, calls), join.max_tokens, reading, history)
+        yield load
+        least, expected, most = load.output_least, load.output_expected, load.output_most
+        children = calls_a_join
         level += 1
     if join.check and texts.children > 1:
-        most = texts.joins * join.max_tokens
         own = texts.joins * CHECK_TOKENS
-        yield Load(
-            level,
-            "judge",
-            key,
-            texts.joins,
-            texts.joins,
-            texts.expected + read_expected + own,
-            expected_of(most),
-            most,
-            texts.most + read_most + own,
+        reading = _Reading(
+            own=own,
+            own_most=own,
+            least=texts.least + least,
+            expected=texts.expected + expected,
+            most=texts.most + most,
+            parts=(texts.children + 1) * texts.joins,
         )
+        calls = texts.joins
+        yield _load("judge", join, key, level, (calls, calls), join.max_tokens, reading, history)
 
 
-def _verdicts(join: JoinSettings, judge: JudgeCall, key: Key, texts: Texts, level: int) -> Load:
+def _verdicts(
+    join: JoinSettings, judge: JudgeCall, key: Key, texts: Texts, level: int, history: History
+) -> Load:
     """A judge reads each answer in both orders, or scores each; one of a tie is seldom asked."""
     is_scored = isinstance(join, Judge) and join.mode == "score"
     is_seldom = isinstance(join, Majority)
@@ -127,20 +189,18 @@ def _verdicts(join: JoinSettings, judge: JudgeCall, key: Key, texts: Texts, leve
         most = verdict_calls(_most_judged(join, texts.children), is_most=True)
     times_read = 1 if is_scored else 2
     calls, calls_most = least * texts.joins, most * texts.joins
-    output = calls_most * judge.max_tokens
     # Up to two of each eight answers are read again on the next level.
     again = 1 if calls_most <= 2 * texts.joins else 2
-    return Load(
-        level,
-        "judge",
-        key,
-        calls,
-        calls_most,
-        (texts.expected * times_read + calls * asking) if calls else 0,
-        expected_of(calls * judge.max_tokens) if calls else 0,
-        output,
-        texts.most * times_read * again + calls_most * asking,
+    reading = _Reading(
+        own=calls * asking,
+        own_most=calls_most * asking,
+        least=texts.least * times_read if calls else 0,
+        expected=texts.expected * times_read if calls else 0,
+        most=texts.most * times_read * again,
+        parts=texts.children * texts.joins * times_read * again,
     )
+    counts = (calls, calls_most)
+    return _load("judge", join, key, level, counts, judge.max_tokens, reading, history)
 
 
 def _most_judged(join: JoinSettings, children: int) -> int:

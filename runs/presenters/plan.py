@@ -1,17 +1,29 @@
 """What a launch would do, before it is launched: figures, notes and the button's words."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from runs.domain.joins import Gate, Merge
 from runs.planning import build, independence, rendering, waves
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
+from runs.presenters import plan_basis
 from runs.presenters.figures import money, plural, thousands, times
 from runs.presenters.plan_tree import Tree, tree
 from runs.services.launching import Prepared
 
-Facts = tuple[tuple[str, str], ...]  # (what, figure)
 LONGEST_SHOWN = 4_000  # characters of the first call's prompt
+
+
+class Fact(NamedTuple):
+    """`more`: the far end of its range, in small print."""
+
+    what: str
+    figure: str
+    more: str = ""
+
+
+Facts = tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +38,11 @@ class FirstCall:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`facts` are (what, figure) in reading order."""
+    """`facts` are in reading order; `basis` says from where they are known."""
 
     tree: Tree
     facts: Facts
+    basis: tuple[str, ...]
     warnings: tuple[str, ...]
     is_independent: bool
     independence: str
@@ -44,6 +57,7 @@ def plan_panel(ready: Prepared) -> Panel:
     return Panel(
         tree=_tree(ready),
         facts=_facts(ready),
+        basis=plan_basis.sentences(figures),
         warnings=ready.warnings,
         is_independent=not independence.warnings(configuration, ready.items),
         independence=_independence(configuration),
@@ -102,14 +116,23 @@ def _facts(ready: Prepared) -> Facts:
     figures = ready.estimate
     is_open = figures.total_least < figures.total_calls
     start = "from " if is_open else ""
+    most_in, most_out = figures.input_tokens_most, figures.output_tokens_most
     return (
         *_votes(ready),
-        ("Calls", _calls(figures)),
-        ("Tokens", start + _tokens(figures)),
-        ("Cost, if votes agree – most" if is_open else "Cost, expected – most", _cost(figures)),
-        ("Against one call", _against(figures)),
-        (_time(ready), start + about(figures.seconds)),
-        ("The same, one by one", start + about(figures.one_by_one_seconds)),
+        Fact("Calls", _calls(figures), _tries(figures)),
+        Fact(
+            "Tokens",
+            start + _tokens(figures.input_tokens, figures.output_tokens_expected),
+            "up to " + _tokens(most_in, most_out),
+        ),
+        Fact("Cost, if votes agree" if is_open else "Cost, expected", *_cost(ready)),
+        Fact("Against one call", _against(figures)),
+        Fact(
+            _time(ready),
+            start + about(figures.seconds),
+            about(figures.seconds_most).replace("about", "up to"),
+        ),
+        Fact("The same, one by one", start + _one_by_one(ready)),
     )
 
 
@@ -121,11 +144,11 @@ def _votes(ready: Prepared) -> Facts:
     votes, least = configuration.votes.samples, waves.least_votes(configuration)
     range_ = f"{thousands(least)}–{thousands(votes)}" if least < votes else thousands(votes)
     if configuration.each is None:
-        return (("Votes", range_),) if least < votes else ()
+        return (Fact("Votes", range_),) if least < votes else ()
     pieces = figures.calls // votes
     up_to = "up to " if least < votes else ""
-    shown = f"{thousands(pieces)} × {up_to}{plural(votes, 'vote')}"
-    return (("Asked", shown), *((("Votes on each", range_),) if least < votes else ()))
+    shown = Fact("Asked", f"{thousands(pieces)} × {up_to}{plural(votes, 'vote')}")
+    return (shown, Fact("Votes on each", range_)) if least < votes else (shown,)
 
 
 def _calls(figures: Estimate) -> str:
@@ -148,16 +171,32 @@ def _against(figures: Estimate) -> str:
     return f"{least} – {most}" if is_open else least
 
 
-def _tokens(figures: Estimate) -> str:
-    most = thousands(figures.output_tokens_most)
-    return f"about {thousands(figures.input_tokens)} in, up to {most} out"
+def _tries(figures: Estimate) -> str:
+    if not figures.retries_most:
+        return ""
+    return f"up to {plural(figures.retries_most, 'try', 'tries')} more, where calls fail"
 
 
-def _cost(figures: Estimate) -> str:
+def _tokens(read: int, written: int) -> str:
+    return f"{thousands(read)} in, {thousands(written)} out"
+
+
+def _cost(ready: Prepared) -> tuple[str, str]:
+    """What is to be expected, and the most: never more than the run's cap."""
+    figures, cap = ready.estimate, ready.configuration.limits.cost_usd
     expected, most = figures.cost_expected_usd, figures.cost_most_usd
-    if most is None:
-        return "price not known"
-    return money(most) if expected == most else f"{money(expected)} – {money(most)}"
+    if expected is None or most is None:
+        return "price not known", ""
+    if cap is not None and cap <= most:
+        return money(min(expected, cap)), f"up to {money(cap)}, its cap"
+    return money(expected), "" if most == 0 else f"up to {money(most)}"
+
+
+def _one_by_one(ready: Prepared) -> str:
+    """Calls on the cores of one machine were timed, if at all, while they shared them."""
+    seconds = about(ready.estimate.one_by_one_seconds)
+    is_local = any(limits["is_shared"] for limits in ready.connections.limits().values())
+    return seconds.replace("about", "up to") if is_local else seconds
 
 
 def _time(ready: Prepared) -> str:
@@ -166,6 +205,8 @@ def _time(ready: Prepared) -> str:
     match ready.estimate.bound_by:
         case "calls_per_minute" if call.calls_per_minute:
             return f"Time, at {thousands(call.calls_per_minute)} calls a minute"
+        case "tokens_per_minute" if call.tokens_per_minute:
+            return f"Time, at {thousands(call.tokens_per_minute)} tokens a minute"
         case "in_flight":
             slots = min(call.in_flight, ready.configuration.limits.in_flight or call.in_flight)
             return f"Time, {thousands(slots)} at once"

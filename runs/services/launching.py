@@ -27,6 +27,7 @@ from runs.planning import estimate as estimating
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
 from runs.planning.inputs import Material
+from runs.queries import learned
 from runs.services import resolving
 from runs.services.erasing import erase
 from runs.services.resolving import Connections
@@ -92,7 +93,8 @@ def prepare(
         raise _united(errors, error.errors) from error
     if errors:
         raise InvalidConfiguration(errors)
-    figures = estimating.estimate(resolved, plan, found.prices, found.limits())
+    history = learned.history(owner, resolved, found.rows)
+    figures = estimating.estimate(resolved, plan, found.prices, found.limits(), history)
     warnings = tuple(dict.fromkeys([*plan.warnings, *figures.warnings]))
     return Prepared(resolved, ready, plan, found, figures, warnings)
 

@@ -42,7 +42,10 @@ class Connections:
 
     def limits(self) -> dict[str, dict[str, Any]]:
         return {
-            name: {limit: getattr(row, limit) for limit in LIMITS}
+            name: {
+                **{limit: getattr(row, limit) for limit in LIMITS},
+                "is_shared": row.kind == Connection.Kind.LOCAL,
+            }
             for name, row in self.rows.items()
         }
 

@@ -18,7 +18,7 @@ from runs.domain.results import Ask, Child, ChildState, JoinCall, Outcome
 from runs.domain.usage import Price
 from runs.models import Connection
 from runs.planning import asking, callers, tokens
-from runs.planning.loads import expected_of
+from runs.planning.history import expected_of
 from runs.services.resolving import price_of
 
 MOST_ANSWERS = 40

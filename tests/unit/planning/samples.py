@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from runs.domain.plan import Item
 from runs.planning.configuration import Configuration, parse
+from runs.planning.history import Past
 
 CALL = {"connection": "local", "model": "smollm2-135m"}
 
@@ -57,6 +58,28 @@ def items(count: int, name: str = "document.text", text: str = "Some text.") -> 
     return tuple(
         Item(index, f"Item {index + 1}", {name: text, "input": text}) for index in range(count)
     )
+
+
+def past(asks: str, **changes: Any) -> Past:
+    """Ten calls of an earlier run: 20 tokens an answer, 2 s each with four at once."""
+    values: dict[str, Any] = {
+        "run": 1,
+        "connection": CALL["connection"],
+        "model": CALL["model"],
+        "calls": 10,
+        "input_tokens": 120.0,
+        "input_told": 100.0,
+        "output_least": 10.0,
+        "output_tokens": 20.0,
+        "output_most": 30.0,
+        "seconds_quick": 1.0,
+        "seconds": 2.0,
+        "seconds_slow": 4.0,
+        "first_token_s": 0.5,
+        "token_s": 0.05,
+        "at_once": 4.0,
+    }
+    return Past(asks=asks, **{**values, **changes})
 
 
 # Text that a database and a file take; YAML's own marks come up often.

@@ -13,11 +13,19 @@ from runs.planning import build, tokens
 from runs.planning.asking import merge_levels
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate, estimate, refuse_blind_cap
-from tests.unit.planning.samples import CALL, items, made, sectioning, voting
+from runs.planning.history import History, Past
+from runs.planning.loads import FRAME_TOKENS, LEAST_SHARE, MOST_SHARE
+from runs.planning.pace import retries
+from tests.unit.planning.samples import CALL, items, made, past, sectioning, voting
 
 KEY = ("local", "smollm2-135m")
 PRICE = Price(1.0, 2.0)
 TEXT = "x" * 400
+
+
+def timed(seconds: float) -> Past:
+    """A run of other prompts on the same model, whose calls all took as long."""
+    return past("other", first_token_s=seconds, token_s=0.0)
 
 
 def of(
@@ -27,6 +35,7 @@ def of(
     price: Price | None = PRICE,
     in_flight: int | None = 8,
     calls_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
     seconds_a_call: float | None = None,
 ) -> Estimate:
     name = "document.text" if configuration.pattern == "sectioning" else "input"
@@ -34,9 +43,10 @@ def of(
     limits = {
         "in_flight": in_flight,
         "calls_per_minute": calls_per_minute,
-        "seconds_a_call": seconds_a_call,
+        "tokens_per_minute": tokens_per_minute,
     }
-    return estimate(configuration, plan, {KEY: price}, {"local": limits})
+    history = History([timed(seconds_a_call)] if seconds_a_call else ())
+    return estimate(configuration, plan, {KEY: price}, {"local": limits}, history)
 
 
 def merging(**changes: object) -> Configuration:
@@ -68,7 +78,7 @@ def test_tokens_are_characters_by_four_and_answers_half_as_long_as_allowed() -> 
     found = of(made(sectioning(prompts=[{"text": "ab{{ document.text }}", "system": "cd"}])), 10)
     assert found.input_tokens == 10 * 101
     assert found.output_tokens_expected == 10 * 200
-    assert found.output_tokens_most == 10 * 400
+    assert found.output_tokens_most == (10 + 6) * 400, "with tries that fail"
 
 
 def test_merges_read_what_the_branches_write() -> None:
@@ -77,13 +87,16 @@ def test_merges_read_what_the_branches_write() -> None:
     join = merging().join
     read = merged.input_tokens - alone.input_tokens
     assert read == 6 * 200 + tokens.estimate(join.prompt)  # type: ignore[union-attr]
-    assert merged.output_tokens_most - alone.output_tokens_most == 300
+    again = retries(7, 4) - retries(6, 4)
+    assert merged.output_tokens_most - alone.output_tokens_most == 300 + again * 400
 
 
 def test_money_is_tokens_times_price() -> None:
     found = of(made(voting(votes={"samples": 10}, prompts=[{"text": "{{ input }}"}])))
     assert found.cost_expected_usd == pytest.approx((10 * 100 + 10 * 200 * 2) / 1e6)
-    assert found.cost_most_usd == pytest.approx((10 * 100 + 10 * 400 * 2) / 1e6)
+    read = 100 * MOST_SHARE + FRAME_TOKENS
+    assert found.cost_most_usd == pytest.approx(16 * (read + 400 * 2) / 1e6)
+    assert found.cost_least_usd == pytest.approx(10 * (100 * LEAST_SHARE + 1 * 2) / 1e6)
     assert found.against_one_call == pytest.approx(10)
 
 
@@ -186,7 +199,7 @@ def test_one_branch_is_a_single_call() -> None:
     [
         ({"calls": 5}, "cap of 5 calls is below the 9"),
         ({"cost_usd": 0.0001}, "below the expected cost"),
-        ({"cost_usd": 0.006}, "Long answers could reach the cap"),
+        ({"cost_usd": 0.006}, "Long answers or failed tries could reach the cap"),
     ],
 )
 def test_caps_that_will_stop_the_run_are_told(limits: dict[str, float], said: str) -> None:
