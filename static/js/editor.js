@@ -34,6 +34,30 @@ document.addEventListener("htmx:afterSwap", () => {
   if (details && isFirstCallOpen) details.open = true;
 });
 
+// What cannot be reckoned, a wrong value or a server away, leaves the last good figures in sight.
+const plan = document.getElementById("plan");
+const planError = document.getElementById("plan-error");
+const figures = () => plan?.querySelector("[data-figures]:not([data-stale])");
+let lastFigures = figures()?.cloneNode(true);
+plan?.addEventListener("htmx:afterSwap", () => {
+  planError.hidden = true;
+  if (figures()) {
+    lastFigures = figures().cloneNode(true);
+    return;
+  }
+  const missing = plan.querySelector(".mend");
+  if (!lastFigures || !missing) return;
+  const told = document.createElement("p");
+  told.className = "muted small stale";
+  told.textContent = "Before the last change it was:";
+  const stale = lastFigures.cloneNode(true);
+  stale.dataset.stale = "";
+  missing.after(told, stale);
+});
+for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  plan?.addEventListener(kind, () => { planError.hidden = false; });
+}
+
 // One launch a click: the button rests until the page has gone.
 form?.addEventListener("submit", (event) => {
   const button = event.submitter;
