@@ -20,7 +20,7 @@ def test_connection(
         return False, error.message, []
     except TimeoutError:
         return False, f"No answer within {PROBE_S:.0f} seconds.", []
-    return True, f"It answers and offers {len(models)} models.", models
+    return True, _offer(models), models
 
 
 def default_models(kind: str) -> tuple[str, ...]:
@@ -28,6 +28,12 @@ def default_models(kind: str) -> tuple[str, ...]:
     if kind == Connection.Kind.LOCAL and local.is_available():
         return (local.LOCAL_MODEL,)
     return (simulated.SIMULATED_MODEL,) if kind == Connection.Kind.SIMULATED else ()
+
+
+def _offer(models: list[str]) -> str:
+    if not models:
+        return "It answers, but offers no model. Load one there, or enter the names yourself."
+    return f"It answers and offers {len(models)} model{'s' if len(models) > 1 else ''}."
 
 
 async def _models(connection: Connection, private_hosts: tuple[str, ...]) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from runs.domain.plan import CallSettings
 from runs.providers.anthropic_wire import MessagesReply, body_of
-from runs.providers.openai_compatible import names_in
 from runs.providers.streamed import StreamedClient
 
 VERSION = "2023-06-01"
@@ -16,6 +15,7 @@ class Anthropic(StreamedClient):
 
     ENDINGS = ("/messages", "/v1")
     MODELS = "/v1/models?limit=1000"
+    STRANGER = "nothing that speaks Anthropic's Messages. Their own is https://api.anthropic.com."
 
     def _path(self, call: CallSettings) -> str:
         return "/v1/messages"
@@ -29,10 +29,3 @@ class Anthropic(StreamedClient):
 
     def _reply(self) -> MessagesReply:
         return MessagesReply(self._key)
-
-    def _names(self, listing: bytes) -> list[str]:
-        return names_in(
-            listing,
-            "What answers at this address does not speak Anthropic's Messages. Their own address is"
-            " https://api.anthropic.com.",
-        )

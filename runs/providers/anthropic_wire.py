@@ -8,6 +8,13 @@ from runs.domain.usage import Usage
 from runs.providers.replies import Reply, count, total
 from runs.providers.sse import Event
 
+COUNTS = (
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "output_tokens",
+)
+
 
 def body_of(prompt: str, call: CallSettings) -> dict[str, Any]:
     """The request as JSON. It knows no seed. Settings that are not set are left out."""
@@ -33,6 +40,10 @@ class MessagesReply(Reply):
     STOPPED = frozenset({"end_turn", "stop_sequence", "tool_use"})
     CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
     WITHHELD = frozenset({"refusal"})
+
+    def __init__(self, secret: str = "") -> None:
+        super().__init__(secret)
+        self._counts: dict[str, int] = {}
 
     def take(self, event: Event) -> str:
         if self.is_ended:
@@ -89,8 +100,7 @@ class MessagesReply(Reply):
     def _start(self, message: Any) -> None:
         if not isinstance(message, dict):
             raise self._malformed()
-        model = message.get("model")
-        self._model = model if isinstance(model, str) else ""
+        self._name_model(message.get("model"))
         said = message.get("usage")
         if isinstance(said, Mapping):  # its count of the output is of a beginning
             self._count({**said, "output_tokens": None})
@@ -101,21 +111,17 @@ class MessagesReply(Reply):
         reason = delta.get("stop_reason")
         if isinstance(reason, str) and reason:
             self._finish = reason
+        details = delta.get("stop_details")
+        if isinstance(details, Mapping) and isinstance(details.get("explanation"), str):
+            self._why_withheld = details["explanation"]
 
     def _count(self, said: Any) -> None:
-        """Counts are of the whole reply so far. What came from the cache, or went into it, is
-        counted beside `input_tokens`, not in it."""
+        """Each count is of the whole reply so far and stands until it is told anew. What came from
+        the cache, or went into it, is counted beside `input_tokens`, not in it."""
         if not isinstance(said, Mapping):
             return
-        read = count(said.get("cache_read_input_tokens"))
-        fresh = count(said.get("input_tokens"))
-        old = self.usage
-        tokens = old.input_tokens
-        if fresh is not None:
-            tokens = total(fresh, read, said.get("cache_creation_input_tokens"))
-        written = count(said.get("output_tokens"))
-        self.usage = Usage(
-            tokens,
-            old.output_tokens if written is None else written,
-            old.cached_tokens if read is None else read,
-        )
+        told = {name: tokens for name in COUNTS if (tokens := count(said.get(name))) is not None}
+        self._counts |= told
+        fresh, read, stored, written = (self._counts.get(name) for name in COUNTS)
+        tokens = None if fresh is None else total(fresh, read, stored)
+        self.usage = Usage(tokens, written, read)

@@ -5,7 +5,7 @@ from typing import Any
 
 from runs.domain.plan import CallSettings
 from runs.domain.usage import Usage
-from runs.providers.replies import Reply, count
+from runs.providers.replies import Reply, count, with_rest
 from runs.providers.sse import Event
 
 END = "[DONE]"
@@ -58,8 +58,10 @@ class ChatReply(Reply):
             raise self._error_inside(chunk)
         if chunk.get("usage"):
             self.usage = usage_of(chunk["usage"])
-        if not self._model and isinstance(chunk.get("model"), str):
-            self._model = chunk["model"]
+        if "x_groq" in chunk:
+            self._take_groq(chunk["x_groq"])
+        if not self._model:
+            self._name_model(chunk.get("model"))
         choice = self._choice(chunk)
         return self._read(choice, choice.get("delta") or {}) if choice else ""
 
@@ -68,12 +70,26 @@ class ChatReply(Reply):
         if document.get("error"):
             raise self._error_inside(document)
         self.usage = usage_of(document.get("usage"))
-        model = document.get("model")
-        self._model = model if isinstance(model, str) else ""
+        self._name_model(document.get("model"))
         choice = self._choice(document)
         text = self._read(choice, choice.get("message") or {}) if choice else ""
         self.is_ended = True
         return text + self._pieces.end()
+
+    def _unended(self) -> str:
+        told = super()._unended()
+        if not self._finish:
+            return told
+        return f"{told} If this provider never sends one, say so under Providers."
+
+    def _take_groq(self, said: Any) -> None:
+        """Groq tells its usage, and that it broke an answer off, in a field of its own."""
+        if not isinstance(said, Mapping):
+            return
+        if said.get("error"):
+            raise self._error_inside(said)
+        if said.get("usage"):
+            self.usage = usage_of(said["usage"])
 
     def _choice(self, chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The first choice; None in a chunk that only carries usage."""
@@ -92,8 +108,9 @@ class ChatReply(Reply):
             if choice.get("error"):
                 raise self._error_inside(choice)
             self._finish = finish
-        if isinstance(delta.get("refusal"), str):
-            self._refusal.append(delta["refusal"])
+        refusal = delta.get("refusal")
+        if refusal and isinstance(refusal, str):
+            self._refusal.append(refusal)
         content = delta.get("content")
         if content is None:
             return ""
@@ -120,8 +137,15 @@ def usage_of(said: Any) -> Usage:
     """Token counts; None for each that is not a plausible number."""
     if not isinstance(said, Mapping):
         return Usage()
+    prompt, written = count(said.get("prompt_tokens")), count(said.get("completion_tokens"))
+    return Usage(prompt, with_rest(prompt, written, said.get("total_tokens")), _cached(said))
+
+
+def _cached(said: Mapping[str, Any]) -> int | None:
+    """OpenAI's place, DeepSeek's, Moonshot's."""
     details = said.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-    return Usage(
-        count(said.get("prompt_tokens")), count(said.get("completion_tokens")), count(cached)
-    )
+    known = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    for value in (known, said.get("prompt_cache_hit_tokens"), said.get("cached_tokens")):
+        if (tokens := count(value)) is not None:
+            return tokens
+    return None

@@ -2,26 +2,33 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 MOST_WAIT_S = 86_400.0  # a provider that asks for more than a day is not waited for as said
 MOST_DETAILS = 50
 PER_DAY = "perday"  # in the id of a quota that a wait of minutes does not bring back
+FILTERED = ("blocked by content filtering policy",)
+FILTER_CODES = frozenset(
+    {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+)
 SPENT = ("credit balance is too low", "reached your specified api usage limits")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """Each empty where the body says nothing. `status`: an HTTP status named inside the body.
-    `is_spent`: what is used up does not come back within minutes."""
+    `is_spent`: what is used up does not come back within minutes. `is_filtered`: content was
+    withheld. `field`: the request's field that is at fault."""
 
     message: str = ""
     codes: frozenset[str] = field(default_factory=frozenset)
     status: int | None = None
     retry_after_s: float | None = None
     is_spent: bool = False
+    is_filtered: bool = False
+    field: str = ""
 
 
 def said_in(body: bytes) -> Said:
@@ -38,8 +45,9 @@ def read_error(body: Any) -> Said:
     if not isinstance(body, Mapping):
         return Said()
     error = body.get("error", body)
-    if isinstance(error, str):
-        return Said(error, is_spent=_is_spent(error))
+    if isinstance(error, str):  # in so many words, or, from Groq, only a code
+        is_filtered = error in FILTER_CODES or _says(error, FILTERED)
+        return Said(error, frozenset({error}), None, None, _says(error, SPENT), is_filtered)
     return _read(error) if isinstance(error, Mapping) else Said()
 
 
@@ -48,14 +56,30 @@ def _read(error: Mapping[str, Any]) -> Said:
     details = list(_details(error))
     named = [error.get(name) for name in ("code", "type", "status")]
     reasons = [detail.get("reason") for detail in details]
-    code = error.get("code")
+    codes = frozenset(code for code in (*named, *reasons) if isinstance(code, str))
+    param = error.get("param")
     return Said(
         message,
-        frozenset(code for code in (*named, *reasons) if isinstance(code, str)),
-        code if type(code) is int else None,
+        codes,
+        _status(error.get("code")),
         next((wait for detail in details if (wait := _delay(detail)) is not None), None),
-        _is_spent(message) or any(PER_DAY in _plain(id_) for id_ in _quotas(details)),
+        _says(message, SPENT) or any(PER_DAY in _plain(id_) for id_ in _quotas(details)),
+        bool(codes & FILTER_CODES) or _is_moderated(error) or _says(message, FILTERED),
+        param if isinstance(param, str) else "",
     )
+
+
+def _status(code: Any) -> int | None:
+    """An HTTP status given as the error's code; some gateways write it as text."""
+    if isinstance(code, str) and len(code) == 3 and code.isdecimal():
+        code = int(code)
+    return code if type(code) is int and 100 <= code < 600 else None
+
+
+def _is_moderated(error: Mapping[str, Any]) -> bool:
+    """OpenRouter's moderation, which answers with the status of a wrong key."""
+    metadata = error.get("metadata")
+    return isinstance(metadata, Mapping) and "flagged_input" in metadata
 
 
 def _message(error: Mapping[str, Any]) -> str:
@@ -108,7 +132,7 @@ def _plain(text: Any) -> str:
     return text.lower().replace("_", "").replace("-", "") if isinstance(text, str) else ""
 
 
-def _is_spent(message: str) -> bool:
-    """Anthropic says only in words that an account has nothing left."""
+def _says(message: str, phrases: Collection[str]) -> bool:
+    """Anthropic says only in words that an account has nothing left, or that a filter struck."""
     told = message.lower()
-    return any(phrase in told for phrase in SPENT)
+    return any(phrase in told for phrase in phrases)

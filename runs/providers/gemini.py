@@ -1,11 +1,9 @@
 """Calls to Google's Gemini API and to what speaks it."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from runs.domain.errors import ProviderUnavailable
 from runs.domain.plan import CallSettings
 from runs.providers.gemini_wire import GenerateReply, body_of
 from runs.providers.streamed import StreamedClient
@@ -22,6 +20,10 @@ class Gemini(StreamedClient):
 
     ENDINGS = ("/models",)
     MODELS = "/models?pageSize=1000"
+    STRANGER = (
+        "nothing that speaks Google's Gemini API. Its own is"
+        " https://generativelanguage.googleapis.com/v1beta."
+    )
 
     def _path(self, call: CallSettings) -> str:
         name = quote(call.model.removeprefix(PREFIX), safe="")
@@ -36,19 +38,8 @@ class Gemini(StreamedClient):
     def _reply(self) -> GenerateReply:
         return GenerateReply(self._key)
 
-    def _names(self, listing: bytes) -> list[str]:
+    def _named(self, listing: Any) -> Iterable[Any]:
         """Those that generate content; embedding models and the like are left out."""
-        try:
-            rows = json.loads(listing)["models"]
-            return sorted(
-                {
-                    str(row["name"]).removeprefix(PREFIX)
-                    for row in rows
-                    if METHOD in row.get("supportedGenerationMethods", [METHOD])
-                }
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise ProviderUnavailable(
-                "What answers at this address does not speak Google's Gemini API. Its own address"
-                " is https://generativelanguage.googleapis.com/v1beta."
-            ) from None
+        for row in listing["models"]:
+            if METHOD in row.get("supportedGenerationMethods", [METHOD]):
+                yield row["name"].removeprefix(PREFIX)

@@ -6,7 +6,7 @@ from typing import Any
 from runs.domain.plan import CallSettings
 from runs.domain.usage import Usage
 from runs.providers import fast_json
-from runs.providers.replies import Reply, count, total
+from runs.providers.replies import Reply, count, total, with_rest
 from runs.providers.sse import Event
 
 BLOCKED = "PROMPT_BLOCKED"  # stands for any reason for which the prompt itself was refused
@@ -34,13 +34,17 @@ def body_of(prompt: str, call: CallSettings) -> dict[str, Any]:
 
 
 class GenerateReply(Reply):
-    """There is no end mark of its own: an answer ended where the last chunk of a body that ended in
-    order names a reason. Thoughts are no part of the answer, but are paid as output."""
+    """There is no end mark of its own: an answer ended where the last chunk of a body that is whole
+    by its own framing names a reason; some models name it in every chunk. Thoughts are no part of
+    the answer, but are paid as output."""
 
     STOPPED = frozenset({"STOP"})
     CUT = frozenset({"MAX_TOKENS"})
     WITHHELD = frozenset(
-        {"SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY", BLOCKED}
+        {
+            *("SAFETY", "RECITATION", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", BLOCKED),
+            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+        }
     )
 
     def take(self, event: Event) -> str:
@@ -56,25 +60,24 @@ class GenerateReply(Reply):
         if not all(isinstance(chunk, dict) for chunk in chunks):
             raise self._malformed()
         text = "".join([self._chunk(chunk) for chunk in chunks])
-        return text + self.end_of_body()
+        return text + self.end_of_body(is_framed=True)
 
-    def end_of_body(self) -> str:
-        self.is_ended = bool(self._finish)
-        return self._pieces.end()
+    def _ends_with_body(self, is_framed: bool) -> bool:
+        return is_framed and bool(self._finish)
 
     def _chunk(self, chunk: Mapping[str, Any], *, is_error: bool = False) -> str:
         if is_error or chunk.get("error"):
             raise self._error_inside(chunk)
         if chunk.get("usageMetadata"):
             self.usage = usage_of(chunk["usageMetadata"])
-        if not self._model and isinstance(chunk.get("modelVersion"), str):
-            self._model = chunk["modelVersion"]
+        self._name_model(chunk.get("modelVersion"))
         candidates = chunk.get("candidates")
         if candidates:
             return self._candidate(candidates)
         feedback = chunk.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason"):
             self._finish = BLOCKED
+            self._why_withheld = f"the prompt was blocked ({feedback['blockReason']})"
         return ""
 
     def _candidate(self, candidates: Any) -> str:
@@ -104,8 +107,7 @@ def usage_of(said: Any) -> Usage:
     """Token counts; None for each that is not a plausible number. A tool's prompt is input."""
     if not isinstance(said, Mapping):
         return Usage()
-    return Usage(
-        total(said.get("promptTokenCount"), said.get("toolUsePromptTokenCount")),
-        total(said.get("candidatesTokenCount"), said.get("thoughtsTokenCount")),
-        count(said.get("cachedContentTokenCount")),
-    )
+    prompt = total(said.get("promptTokenCount"), said.get("toolUsePromptTokenCount"))
+    written = total(said.get("candidatesTokenCount"), said.get("thoughtsTokenCount"))
+    written = with_rest(prompt, written, said.get("totalTokenCount"))
+    return Usage(prompt, written, count(said.get("cachedContentTokenCount")))

@@ -6,6 +6,7 @@ connects. Gives replies as bounded pieces and transport trouble as `CallError`s.
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from functools import cache, lru_cache
 from http.cookiejar import DefaultCookiePolicy
@@ -34,6 +35,8 @@ KEEP_ALIVE_S = 4.5
 TRANSPORT_ERRORS = (
     httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError
 )  # fmt: skip
+GZIP_OR_ZLIB = 47  # as zlib calls it: told by how the data begin
+STEP = 65_536  # bytes unpacked at once
 DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 
@@ -163,10 +166,37 @@ async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[by
 
 def _body(response: httpx.Response) -> AsyncIterable[bytes]:
     """Plain bytes come straight from the transport: httpx's layers over them cost as much as
-    reading a short reply."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        return response.aiter_bytes()
-    return cast("httpx.AsyncByteStream", response.stream)
+    reading a short reply. Others were not asked for."""
+    stream = cast("httpx.AsyncByteStream", response.stream)
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding == "identity":
+        return stream
+    if coding in {"gzip", "x-gzip", "deflate"}:
+        return _inflated(stream, response.status_code)
+    raise BadReply(f"The reply is packed as “{coding[:20]}”.", status_code=response.status_code)
+
+
+async def _inflated(stream: httpx.AsyncByteStream, status: int) -> AsyncGenerator[bytes, None]:
+    """Unpacked in small steps: a few packed bytes may hold a thousand times as many."""
+    inflater = zlib.decompressobj(wbits=GZIP_OR_ZLIB)
+    try:
+        async for piece in stream:
+            packed = piece
+            while packed and not inflater.eof:
+                yield inflater.decompress(packed, STEP)
+                packed = inflater.unconsumed_tail
+        yield inflater.flush()
+    except zlib.error:
+        raise BadReply("The reply is malformed.", status_code=status) from None
+    if not inflater.eof:
+        raise BadReply("The reply broke off in the middle.", status_code=status)
+
+
+def is_framed(response: httpx.Response) -> bool:
+    """Whether the body tells where it ends, so that one which is cut is known to be. The end of any
+    other is just the end of its connection."""
+    coding = response.headers.get("transfer-encoding", "").lower()
+    return coding.endswith("chunked") or "content-length" in response.headers
 
 
 def is_read(response: httpx.Response) -> bool:

@@ -1,18 +1,18 @@
 """Calls to any server that speaks OpenAI's chat completions, and the ways in which they differ."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from runs.domain.errors import BadRequest, ProviderUnavailable
+from runs.domain.errors import BadRequest
 from runs.domain.plan import CallSettings
 from runs.engine.protocols import ModelRequest
 from runs.providers.addresses import Reach
 from runs.providers.chat_wire import ChatReply, body_of
-from runs.providers.streamed import StreamedClient
+from runs.providers.streamed import LISTING, StreamedClient
 
+OPENROUTER = "https://openrouter.ai/api/"  # lists its models to everybody, whatever their key
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 UNKNOWN = (
     "unsupported",
@@ -30,14 +30,23 @@ class OpenAICompatible(StreamedClient):
     """`base_url` up to and with the version, e.g. `https://api.example.com/v1`.
 
     A server that refuses a field by name is asked again without it, and never again with it.
+    `sends_end_mark` False: the end of a whole body is taken for the answer's.
     """
 
     ENDINGS = ("/chat/completions",)
+    STRANGER = "no OpenAI-compatible provider. Its address usually ends with /v1."
 
     def __init__(
-        self, base_url: str, api_key: str, reach: Reach, *, reuse: bool | None = None
+        self,
+        base_url: str,
+        api_key: str,
+        reach: Reach,
+        *,
+        reuse: bool | None = None,
+        sends_end_mark: bool = True,
     ) -> None:
         super().__init__(base_url, api_key, reach, reuse=reuse)
+        self._sends_end_mark = sends_end_mark
         self._limit_name = limit_name(self._base_url)
         self._wants_usage = True
 
@@ -51,7 +60,7 @@ class OpenAICompatible(StreamedClient):
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def _reply(self) -> ChatReply:
-        return ChatReply(self._key)
+        return ChatReply(self._key, sends_end_mark=self._sends_end_mark)
 
     async def _asked(self, request: ModelRequest) -> httpx.Response:
         sent = self._limit_name, self._wants_usage
@@ -76,23 +85,13 @@ class OpenAICompatible(StreamedClient):
             return True
         return False
 
-    def _names(self, listing: bytes) -> list[str]:
-        return names_in(
-            listing,
-            "What answers at this address is no OpenAI-compatible provider. Its address usually"
-            " ends with /v1.",
-        )
+    async def _listing(self) -> list[str]:
+        if self._base_url.startswith(OPENROUTER):
+            response = await self._opened("GET", "/key", LISTING)
+            await response.aclose()
+        return await super()._listing()
 
 
 def limit_name(base_url: str) -> str:
     """OpenAI's own newer models refuse the name that all others know."""
     return NEW_LIMIT if base_url.startswith("https://api.openai.com/") else OLD_LIMIT
-
-
-def names_in(listing: bytes, otherwise: str) -> list[str]:
-    """The ids under `data`; raises `ProviderUnavailable` with `otherwise` where there are none."""
-    try:
-        rows = json.loads(listing)["data"]
-        return sorted({str(row["id"]) for row in rows})
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise ProviderUnavailable(otherwise) from None

@@ -13,6 +13,7 @@ from runs.domain.errors import (
     BadReply,
     BadRequest,
     CallError,
+    ContentFiltered,
     ProviderUnavailable,
     QuotaExhausted,
     Throttled,
@@ -29,9 +30,25 @@ QUOTA_CODES = {
     "insufficient_balance",
     "billing_error",
 }
-BUSY_CODES = {"overloaded_error", "rate_limit_error", "rate_limit_exceeded"}
-KEY_CODES = {"API_KEY_INVALID"}
+BUSY_CODES = {
+    *("overloaded_error", "rate_limit_error", "rate_limit_exceeded", "RESOURCE_EXHAUSTED"),
+    *("engine_overloaded_error", "over_capacity"),
+}
+KEY_CODES = {
+    *("API_KEY_INVALID", "invalid_api_key", "authentication_error", "permission_error"),
+    *("UNAUTHENTICATED", "PERMISSION_DENIED"),
+}
 MODEL_CODES = {"model_not_found", "invalid_model", "model_not_exist"}
+REQUEST_CODES = {"invalid_request_error", "BadRequestError", "INVALID_ARGUMENT"}
+NO_KEY = "The provider asks for a key. Enter one under Providers."
+PASSING = {408, 409, 425, 429}  # statuses of 4xx that say nothing against the request
+SETTINGS = {
+    "temperature": "Temperature",
+    "top_p": "Top p",
+    "seed": "Seed",
+    "stop": "Stop at",
+    "response_format": "JSON schema of the answer",
+}  # the fields of a request that a person may leave empty, as the editor calls them
 
 _PART_OF_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SPAN = re.compile(rf"(?:{_PART_OF_SPAN.pattern})+")
@@ -49,8 +66,11 @@ def refusal(
         wait_s = retry_after_s(headers, now)
         wait_s = said.retry_after_s if wait_s is None else wait_s
     kind = _kind(status, said)
+    message = _message(kind, status, shortened(said.message, secret), model, said.field)
+    if kind is WrongKey and not secret:
+        message = NO_KEY
     return kind(
-        _message(kind, status, shortened(said.message, secret), model),
+        message,
         status_code=status,
         retry_after_s=wait_s,
         hints=rate_hints(headers),
@@ -59,10 +79,16 @@ def refusal(
 
 def kind_inside(said: Said) -> type[CallError]:
     """What an error inside a reply that began as a good one stands for."""
-    if said.codes & QUOTA_CODES or said.is_spent or said.status == 402:
+    if said.status == 402 or _named(said) is QuotaExhausted:
         return QuotaExhausted
-    is_busy = said.codes & BUSY_CODES or said.status in {429, 529}
-    return Throttled if is_busy else BadReply
+    if said.codes & BUSY_CODES or said.status in {429, 529}:
+        return Throttled
+    if (named := _named(said)) is not None:
+        return named
+    status = said.status or 0
+    if 400 <= status < 500 and status not in PASSING:
+        return _KINDS.get(status, BadRequest)
+    return BadRequest if not status and said.codes & REQUEST_CODES else BadReply
 
 
 def _kind(status: int, said: Said) -> type[CallError]:
@@ -80,6 +106,8 @@ def _named(said: Said) -> type[CallError] | None:
     """What a body names more exactly than a status does."""
     if said.codes & QUOTA_CODES or said.is_spent:
         return QuotaExhausted
+    if said.is_filtered:
+        return ContentFiltered
     if said.codes & MODEL_CODES:
         return UnknownModel
     return WrongKey if said.codes & KEY_CODES else None
@@ -96,14 +124,25 @@ _KINDS: Mapping[int, type[CallError]] = {
 }
 
 
-def _message(kind: type[CallError], status: int, reason: str, model: str) -> str:
+def _message(
+    kind: type[CallError], status: int, reason: str, model: str, refused_field: str
+) -> str:
     if 300 <= status < 400:
         return "redirect refused: enter the address that the provider really answers at."
     if kind is WrongKey and status != 403:  # providers quote parts of the key here
         return kind.advice
     if kind is UnknownModel:
-        named = f"The provider does not know the model “{model}”" if model else "Nothing is there"
-        told = f"{named} ({status}). Check its name and the provider's address under Providers."
+        told = f"Nothing is there ({status}). Check the provider's address under Providers."
+        if model:
+            told = (
+                f"The provider does not know the model “{model}” ({status}). Check its name and the"
+                " provider's address under Providers."
+            )
+    elif kind is BadRequest and refused_field in SETTINGS:
+        told = (
+            f"The model refuses the setting “{SETTINGS[refused_field]}” ({status}). Change it or"
+            " leave it empty."
+        )
     elif kind is ProviderUnavailable:
         told = f"The provider answered with an error ({status})."
     else:

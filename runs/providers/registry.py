@@ -17,7 +17,8 @@ Maker = Callable[[Mapping[str, Any], Collection[str]], ModelClient]
 
 
 def client(connection: Mapping[str, Any], *, private_hosts: Collection[str] = ()) -> ModelClient:
-    """The client of a connection (`kind`, `base_url`, `api_key`); cheap to make, for one loop.
+    """The client of a connection (`kind`, `base_url`, `api_key`, `sends_end_mark`); cheap to make,
+    for one loop.
 
     `private_hosts`: host names or numeric addresses that may lie on this machine or a private
     network. Raises `LookupError` for an unknown kind; a bad address shows at the first call.
@@ -57,6 +58,18 @@ def _remote(dialect: type[StreamedClient]) -> Maker:
     return make
 
 
+def _openai_compatible(
+    connection: Mapping[str, Any], private_hosts: Collection[str]
+) -> ModelClient:
+    base_url = _text(connection, "base_url")
+    return OpenAICompatible(
+        base_url,
+        _text(connection, "api_key"),
+        reach_of(_host(base_url), private_hosts),
+        sends_end_mark=_sends_end_mark(connection),
+    )
+
+
 def _local(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
     return local.LocalModel()
 
@@ -67,7 +80,13 @@ def _simulated(connection: Mapping[str, Any], private_hosts: Collection[str]) ->
         return simulated.SimulatedModel()
     is_listed = reach_of(_host(base_url), private_hosts) is Reach.PRIVATE
     reach = Reach.PRIVATE if is_listed else Reach.LOOPBACK
-    return OpenAICompatible(base_url, _text(connection, "api_key"), reach, reuse=True)
+    return OpenAICompatible(
+        base_url,
+        _text(connection, "api_key"),
+        reach,
+        reuse=True,
+        sends_end_mark=_sends_end_mark(connection),
+    )
 
 
 def _replay(connection: Mapping[str, Any], private_hosts: Collection[str]) -> ModelClient:
@@ -75,7 +94,7 @@ def _replay(connection: Mapping[str, Any], private_hosts: Collection[str]) -> Mo
 
 
 _MAKERS: Mapping[str, Maker] = {
-    "openai_compatible": _remote(OpenAICompatible),
+    "openai_compatible": _openai_compatible,
     "anthropic": _remote(Anthropic),
     "gemini": _remote(Gemini),
     "local": _local,
@@ -86,6 +105,10 @@ _MAKERS: Mapping[str, Maker] = {
 
 def _text(connection: Mapping[str, Any], name: str) -> str:
     return str(connection.get(name) or "").strip()
+
+
+def _sends_end_mark(connection: Mapping[str, Any]) -> bool:
+    return connection.get("sends_end_mark", True) is not False
 
 
 def _host(base_url: str) -> str:

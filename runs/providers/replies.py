@@ -29,11 +29,13 @@ class Reply(ABC):
     CUT: ClassVar[frozenset[str]]
     WITHHELD: ClassVar[frozenset[str]]
 
-    def __init__(self, secret: str = "") -> None:
+    def __init__(self, secret: str = "", *, sends_end_mark: bool = True) -> None:
         self._secret = secret
+        self._sends_end_mark = sends_end_mark
         self._pieces = Pieces()
         self._finish = ""
         self._refusal: list[str] = []
+        self._why_withheld = ""
         self._model = ""
         self.usage = Usage()
         self.hints: RateHints | None = None
@@ -47,9 +49,18 @@ class Reply(ABC):
     def take_whole(self, body: bytes) -> str:
         """A reply that is one JSON document: some servers answer so though asked to stream."""
 
-    def end_of_body(self) -> str:
-        """The body ended in order; gives text that was held back until here."""
-        return ""
+    def end_of_body(self, *, is_framed: bool) -> str:
+        """The body ended, and no part of it is known to be missing; gives text that was held back
+        until here. `is_framed`: it told its own length, so that indeed nothing is missing."""
+        rest = self._pieces.end()
+        self.is_ended = self.is_ended or self._ends_with_body(is_framed)
+        return rest
+
+    def _ends_with_body(self, is_framed: bool) -> bool:
+        """Whether the body's end is the answer's: only of a provider declared to send no mark."""
+        if self._sends_end_mark:
+            return False
+        return bool(self._finish) or (is_framed and bool(self.text.strip()))
 
     @property
     def text(self) -> str:
@@ -57,23 +68,33 @@ class Reply(ABC):
 
     def completion(self) -> Completion:
         """The answer; raises `CallError` unless the provider said that it is complete."""
-        if not (self.is_ended and self._finish):
-            raise self._failed(BadReply, "The reply ended without the provider's end mark.")
+        finish = self._finish or ("" if self._sends_end_mark else min(self.STOPPED))
+        if not (self.is_ended and finish):
+            raise self._failed(BadReply, self._unended())
         if self._refusal:
             told = shortened("".join(self._refusal), self._secret)
             raise self._failed(ContentFiltered, f"The model refused: {told}")
-        if self._finish in self.WITHHELD:
-            raise self._failed(ContentFiltered)
-        is_cut = self._finish in self.CUT
-        if not is_cut and self._finish not in self.STOPPED:
-            ended = shortened(self._finish, self._secret, 40)
+        if finish in self.WITHHELD:
+            why = shortened(self._why_withheld or finish, self._secret)
+            raise self._failed(ContentFiltered, f"{ContentFiltered.advice} It says: {why}")
+        is_cut = finish in self.CUT
+        if not is_cut and finish not in self.STOPPED:
+            ended = shortened(finish, self._secret, 40)
             raise self._failed(BadReply, f"The reply ended with “{ended}”, not with an answer.")
         if not self.text.strip():
             if is_cut:
                 raise self._failed(AnswerCut, "The output limit was used up before any answer.")
             raise self._failed(BadReply, "The reply is empty.")
-        finish = "length" if is_cut else "stop"
-        return Completion(self.text, finish, self.usage, self._model, self.hints)
+        mapped = "length" if is_cut else "stop"
+        return Completion(self.text, mapped, self.usage, self._model, self.hints)
+
+    def _unended(self) -> str:
+        return "The reply ended without the provider's end mark."
+
+    def _name_model(self, said: Any) -> None:
+        """Note the model that answers, where it is said, once."""
+        if not self._model and isinstance(said, str):
+            self._model = shortened(said, self._secret)
 
     def _parsed(self, data: str | bytes) -> dict[str, Any]:
         try:
@@ -110,3 +131,12 @@ def total(*values: Any) -> int | None:
     """The sum of the counts that were said; None where none was."""
     known = [number for value in values if (number := count(value)) is not None]
     return sum(known) if known else None
+
+
+def with_rest(prompt: int | None, written: int | None, said_total: Any) -> int | None:
+    """Tokens of the output: at least what the total leaves beside the prompt. Some count thoughts,
+    or an output of nothing, only there."""
+    whole = count(said_total)
+    if prompt is None or whole is None:
+        return written
+    return max(whole - prompt, written or 0)

@@ -79,6 +79,9 @@ class Parser:
                 self._keep(b"", len(line))
             elif line.startswith(b"event:"):
                 self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
+            elif line.startswith(b"error:"):  # no standard's field: llama.cpp's, until late in 2025
+                self._name = "error"
+                self._keep(line[6:].removeprefix(b" "), len(line))
         return events
 
     def _keep(self, value: bytes, size: int) -> None:

@@ -5,9 +5,10 @@ and how events read is a dialect's own.
 """
 
 import asyncio
+import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from functools import cached_property
 from types import MappingProxyType
@@ -16,12 +17,20 @@ from typing import Any, ClassVar
 import httpx
 from yarl import URL
 
-from runs.domain.errors import BadReply, BadRequest, CallError, DeadlineExceeded, WrongKey
+from runs.domain.errors import (
+    BadReply,
+    BadRequest,
+    CallError,
+    DeadlineExceeded,
+    ProviderUnavailable,
+    UnknownModel,
+    WrongKey,
+)
 from runs.domain.plan import CallSettings
 from runs.domain.policies import CallLimits
 from runs.domain.results import Completion
 from runs.engine.protocols import ModelRequest, OnPiece
-from runs.providers import fast_json, http
+from runs.providers import fast_json, http, texts
 from runs.providers.addresses import Reach
 from runs.providers.rate_hints import rate_hints
 from runs.providers.refusals import refusal
@@ -31,6 +40,7 @@ from runs.providers.sse import EventTooLarge, Parser
 MOST_ERROR_BYTES = 65_536
 LISTING = CallLimits(deadline_s=15.0, connect_s=5.0, idle_s=15.0, max_bytes=4_000_000)
 DRAIN_S = 0.2  # how long the end of the body is waited for, so that the connection can be reused
+KEYS = {"key", "api_key", "api-key", "apikey", "token", "access_token"}  # in an address
 JSON = MappingProxyType({"Content-Type": "application/json"})
 
 
@@ -43,6 +53,7 @@ class StreamedClient(ABC):
 
     ENDINGS: ClassVar[tuple[str, ...]] = ()  # parts of its paths that people enter with the address
     MODELS: ClassVar[str] = "/models"
+    STRANGER: ClassVar[str]  # goes on from "At this address is …", where nothing of its kind is
 
     def __init__(
         self, base_url: str, api_key: str, reach: Reach, *, reuse: bool | None = None
@@ -67,9 +78,9 @@ class StreamedClient(ABC):
     @abstractmethod
     def _reply(self) -> Reply: ...
 
-    @abstractmethod
-    def _names(self, listing: bytes) -> list[str]:
-        """The models' names from a listing; raises `ProviderUnavailable` if it is none."""
+    def _named(self, listing: Any) -> Iterable[Any]:
+        """The models' names in a listing; may stumble over one that is none."""
+        return (row["id"] for row in listing["data"] or ())
 
     async def complete(self, request: ModelRequest, on_piece: OnPiece) -> Completion:
         limits = request.limits
@@ -129,12 +140,24 @@ class StreamedClient(ABC):
         )
 
     async def _listing(self) -> list[str]:
-        response = await self._opened("GET", self.MODELS, LISTING)
+        try:
+            response = await self._opened("GET", self.MODELS, LISTING)
+        except UnknownModel:
+            raise self._stranger(404) from None
         try:
             with http.as_call_errors(LISTING, in_body=True):
-                return self._names(await http.whole(response, LISTING.max_bytes))
+                listing = await http.whole(response, LISTING.max_bytes)
+            return texts.names(self._named(json.loads(listing)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise self._stranger(200) from None
         finally:
             await response.aclose()
+
+    def _stranger(self, status: int) -> CallError:
+        told = f"At this address is {self.STRANGER}"
+        if status == 404:
+            told += f" Nothing is at {self._url(self.MODELS).path} there (404)."
+        return ProviderUnavailable(told, status_code=status)
 
     async def _opened(
         self,
@@ -168,6 +191,11 @@ class StreamedClient(ABC):
         if url.userinfo:
             raise BadRequest(
                 "The provider's address must not contain a user name or password.", was_sent=False
+            )
+        if any(name.lower() in KEYS for name in url.params):
+            raise BadRequest(
+                "The key belongs into its own field, not into the provider's address.",
+                was_sent=False,
             )
         path = url.path.rstrip("/")
         for ending in self.ENDINGS:
@@ -211,7 +239,7 @@ class StreamedClient(ABC):
                 raise BadReply(f"The reply is too large: {error}.") from None
             for event in parser.end():
                 tell(on_piece, take(event))
-            tell(on_piece, reply.end_of_body())
+            tell(on_piece, reply.end_of_body(is_framed=http.is_framed(response)))
 
     async def _refused(
         self, response: httpx.Response, limits: CallLimits, model: str = ""

@@ -1,9 +1,13 @@
 """Text that arrives from outside, made fit to store and show. Pure."""
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 MOST_SHOWN = 200  # characters of a provider's message that a person is shown
 LEAST_SECRET = 4  # a shorter "key" is no secret, and blotting it out would garble every message
+LONG_SECRET = 16  # such a key is known by how it begins, wherever a provider quotes it in part
+BEGINNING = 8
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -11,10 +15,20 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def shortened(message: str, secret: str = "", most: int = MOST_SHOWN) -> str:
     """One line of at most `most` characters in which the secret is blotted out."""
-    if len(secret) >= LEAST_SECRET:
-        message = message.replace(secret, "[key]")
-    message = clean(_CONTROL.sub(" ", message[: 4 * most])).strip()
+    message = clean(_CONTROL.sub(" ", without(secret, message)[: 4 * most])).strip()
     return message if len(message) <= most else message[: most - 1].rstrip() + "…"
+
+
+def without(secret: str, message: str) -> str:
+    if len(secret) >= LONG_SECRET:
+        return re.sub(re.escape(secret[:BEGINNING]) + r"[^\s\"'<>,;]*", "[key]", message)
+    return message.replace(secret, "[key]") if len(secret) >= LEAST_SECRET else message
+
+
+def names(said: Iterable[Any]) -> list[str]:
+    """Names that a provider lists, each once, in order; what is no name is left out."""
+    texts = {shortened(name) for name in said if isinstance(name, str)}
+    return sorted(texts - {""})
 
 
 def clean(text: str) -> str:

@@ -306,5 +306,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 
 
 def streamed(events: Events) -> bytes:
-    """A whole reply; its end is the connection's."""
-    return HEAD + b"\r\n" + body_of(events)
+    """A whole reply, in chunks as every provider sends it."""
+    return begun(events) + b"0\r\n\r\n"
+
+
+def begun(events: Events) -> bytes:
+    """A reply of which more is to come."""
+    body = body_of(events)
+    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+    return head + b"%x\r\n%s\r\n" % (len(body), body) if body else head

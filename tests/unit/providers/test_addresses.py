@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runs.domain.errors import BadRequest, CallError
+from runs.domain.errors import BadRequest, CallError, ProviderUnavailable
+from runs.providers import http
 from runs.providers.addresses import (
     ForbiddenAddress,
     Place,
@@ -140,6 +141,28 @@ async def test_a_name_that_leads_to_a_metadata_address_is_never_connected(
     with pytest.raises(BadRequest, match="never called"):
         await client.complete(request(), ignore)
     assert names.connected == []
+
+
+async def test_a_name_that_leads_elsewhere_the_next_time_is_refused_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = FakeNames(monkeypatch, ["8.8.8.8"], ["127.0.0.1"], ["169.254.169.254"])
+    client = OpenAICompatible("http://rebinding.example/v1", "", Reach.PUBLIC)
+    for refusal in (ProviderUnavailable, BadRequest, BadRequest):
+        await http.close_shared()  # and with it the names that it remembers for some seconds
+        with pytest.raises(refusal):
+            await client.complete(request(), ignore)
+    assert set(names.connected) == {"8.8.8.8"}
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "017700000001", "127.1", "localhost."])
+async def test_odd_ways_to_write_this_machine_are_refused(host: str, tmp_path: Path) -> None:
+    async with simulating(tmp_path) as provider:
+        client = OpenAICompatible(f"http://{host}:{port_of(provider.url)}/v1", "", Reach.PUBLIC)
+        with pytest.raises(CallError) as caught:
+            await client.complete(request(), ignore)
+        assert not caught.value.was_sent
+        assert provider.connections == 0
 
 
 async def test_only_the_allowed_addresses_of_a_name_are_tried(

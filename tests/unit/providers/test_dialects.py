@@ -3,10 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from itertools import pairwise
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,9 +28,11 @@ from tests.unit.providers.dialects import (
     USAGE,
     Dialect,
     Events,
+    begun,
     body_of,
     streamed,
 )
+from tests.unit.providers.reading import Failure, read, split
 from tests.unit.providers.servers import KEY, ignore, refused, request, sending
 
 EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -166,7 +165,7 @@ async def test_the_schema_is_sent_as_it_is(dialect: Dialect) -> None:
 @EVERY
 async def test_a_cancelled_call_closes_its_socket(dialect: Dialect) -> None:
     began = asyncio.Event()
-    async with sending(streamed(dialect.pieces(["Hel"])), then_hold=True) as server:
+    async with sending(begun(dialect.pieces(["Hel"])), then_hold=True) as server:
         client = dialect.of(server.url)
         call = asyncio.create_task(client.complete(request(), lambda _: began.set()))
         await began.wait()
@@ -180,7 +179,7 @@ async def test_a_cancelled_call_closes_its_socket(dialect: Dialect) -> None:
 @EVERY
 async def test_silence_costs_the_idle_timeout(dialect: Dialect) -> None:
     limits = CallLimits(deadline_s=30, idle_s=0.1)
-    async with sending(streamed(dialect.pieces(["Hel"])), then_hold=True) as server:
+    async with sending(begun(dialect.pieces(["Hel"])), then_hold=True) as server:
         with pytest.raises(DeadlineExceeded) as caught:
             await dialect.of(server.url).complete(request(limits=limits), ignore)
     assert caught.value.text == "Hel"
@@ -212,6 +211,34 @@ async def test_lists_models_in_order(dialect: Dialect) -> None:
         assert await dialect.of(server.url).models() == ["a", "b"]
     assert server.heads[0].split(" ")[:2] == ["GET", path]
     assert server.heads[0].count(KEY) == 1
+
+
+@EVERY
+async def test_names_of_models_are_fit_to_be_stored(dialect: Dialect) -> None:
+    odd = json.dumps(dialect.listing[1]).replace('b"', 'b\\u0000\\ud800"')
+    async with sending(refused(200, odd)) as server:
+        names = await dialect.of(server.url).models()
+    assert names[0] == "a"
+    assert all(name.isprintable() and name.encode() for name in names)
+    assert len(names) == 2
+
+
+@EVERY
+@pytest.mark.parametrize("key", [KEY, ""])
+async def test_a_wrong_or_missing_key_shows_when_models_are_listed(
+    dialect: Dialect, key: str
+) -> None:
+    body = json.dumps({"error": {"message": f"Incorrect: {key}", "code": 401}})
+    async with sending(refused(401, body)) as server:
+        with pytest.raises(WrongKey, match="again" if key else "asks for a key"):
+            await dialect.of(server.url, key).models()
+
+
+@EVERY
+async def test_an_address_without_a_listing_is_told_with_what_is_missing(dialect: Dialect) -> None:
+    async with sending(refused(404, "404 page not found")) as server:
+        with pytest.raises(ProviderUnavailable, match=r"At this address is no.*/models there"):
+            await dialect.of(server.url).models()
 
 
 @EVERY
@@ -256,29 +283,11 @@ async def test_other_line_separators_are_text(dialect: Dialect) -> None:
     assert (await answered(dialect, dialect.answer(ODD[0]))).text == ODD[0]
 
 
-class Given(httpx.AsyncByteStream):
-    """A body in given pieces."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            yield piece
-
-
-def read(dialect: Dialect, body: bytes, cuts: list[int]) -> tuple[list[str], object]:
+def reading(
+    dialect: Dialect, body: bytes, cuts: list[int]
+) -> tuple[list[str], Completion | Failure]:
     """The pieces of text, and the completion or error, of a body that arrives cut so."""
-    places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
-    arriving = [body[a:b] for a, b in pairwise(places)]
-    client, pieces = dialect.of("http://127.0.0.1:1/v1", reuse=False), list[str]()
-    reply = client._reply()
-    response = httpx.Response(200, stream=Given(arriving))
-    try:
-        asyncio.run(client._read_stream(response, reply, pieces.append, 1_000_000))
-        return pieces, reply.completion()
-    except CallError as error:
-        return pieces, (type(error), error.message, error.text, error.usage)
+    return read(dialect.of("http://127.0.0.1:1/v1", reuse=False), split(body, cuts))
 
 
 @EVERY
@@ -299,8 +308,8 @@ def test_any_split_of_the_bytes_reads_the_same(
     elif spoilt:
         events[1:1] = [("", "{")] if spoilt == "malformed" else dialect.error("x", "boom")
     body = body_of(events, line_end=line_end)
-    whole = read(dialect, body, [])
-    assert read(dialect, body, cuts) == whole
+    whole = reading(dialect, body, [])
+    assert reading(dialect, body, cuts) == whole
     if not spoilt and word == "stop" and "".join(texts).strip():
         assert isinstance(whole[1], Completion)
 
@@ -308,4 +317,4 @@ def test_any_split_of_the_bytes_reads_the_same(
 @EVERY
 def test_every_single_byte_apart_reads_the_same(dialect: Dialect) -> None:
     body = body_of(dialect.answer("Hé", "\ud83d", "\ude00\u2028"))
-    assert read(dialect, body, list(range(len(body)))) == read(dialect, body, [])
+    assert reading(dialect, body, list(range(len(body)))) == reading(dialect, body, [])

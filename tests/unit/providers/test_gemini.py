@@ -30,7 +30,7 @@ def read(*chunks: Any) -> GenerateReply:
     reply = GenerateReply()
     for said in chunks:
         reply.take(Event("", json.dumps(said)))
-    reply.end_of_body()
+    reply.end_of_body(is_framed=True)
     return reply
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runs.domain.errors import BadReply, BadRequest, QuotaExhausted, Throttled
+from runs.domain.errors import BadReply, BadRequest, QuotaExhausted, Throttled, WrongKey
+from runs.providers import openai_compatible, registry
 from runs.providers.openai_compatible import OpenAICompatible
 from tests.unit.providers.conftest import Clients
 from tests.unit.providers.servers import (
@@ -161,6 +162,72 @@ async def test_an_error_inside_a_200_keeps_its_meaning(
     async with sending(reply or stream(chunk("Hel"), event, END)) as server:
         with pytest.raises(kind, match="boom"):
             await client_for(server.url).complete(request(), ignore)
+
+
+@pytest.mark.parametrize(
+    ("field", "called"),
+    [("temperature", "Temperature"), ("seed", "Seed"), ("response_format", "JSON schema")],
+)
+async def test_a_setting_that_a_model_does_not_take_is_named(
+    field: str, called: str, client_for: Clients
+) -> None:
+    """It is the person's: leaving it out in silence would answer another question."""
+    told = f"Unsupported value: '{field}' does not support 0.2 with this model."
+    refusal = {"message": told, "param": field, "code": "unsupported_value"}
+    async with judging(lambda _: json.dumps({"error": refusal})) as server:
+        with pytest.raises(BadRequest, match=f"“{called}.*leave it empty.*with this model"):
+            await client_for(server.url).complete(request(temperature=0.2), ignore)
+    assert len(server.bodies) == 1
+
+
+async def test_openrouters_key_is_asked_after_for_its_models_are_open_to_all(
+    client_for: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with sending(refused(401, '{"error": {"message": "No", "code": 401}}')) as server:
+        monkeypatch.setattr(openai_compatible, "OPENROUTER", server.url)
+        with pytest.raises(WrongKey):
+            await client_for(server.url).models()
+    assert [head.split(" ")[1] for head in server.heads] == ["/v1/key"]
+    async with sending(refused(200, '{"data": [{"id": "a"}]}'), again=True) as server:
+        monkeypatch.setattr(openai_compatible, "OPENROUTER", server.url)
+        assert await client_for(server.url).models() == ["a"]
+    assert [head.split(" ")[1] for head in server.heads] == ["/v1/key", "/v1/models"]
+
+
+async def test_ollama_without_a_model_offers_none(client_for: Clients) -> None:
+    async with sending(refused(200, '{"object": "list", "data": null}')) as server:
+        assert await client_for(server.url).models() == []
+
+
+async def test_a_declared_lack_of_end_marks_reaches_the_client() -> None:
+    reply = stream(chunk("x", "stop"))
+    framed = reply.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % length_of(reply), 1)
+    async with sending(framed, again=True) as server:
+        for kind in ("openai_compatible", "simulated"):
+            connection = {"kind": kind, "base_url": server.url, "sends_end_mark": False}
+            client = registry.client(connection, private_hosts=("127.0.0.1",))
+            assert (await client.complete(request(), ignore)).text == "x"
+            strict = registry.client(
+                {**connection, "sends_end_mark": True}, private_hosts=("127.0.0.1",)
+            )
+            with pytest.raises(BadReply, match="under Providers"):
+                await strict.complete(request(), ignore)
+
+
+async def test_a_cut_reply_is_none_whatever_was_declared() -> None:
+    reply = stream(chunk("x", "stop"))
+    longer = length_of(reply) + 1
+    framed = reply.replace(b"\r\n\r\n", b"\r\nContent-Length: %d\r\n\r\n" % longer, 1)
+    chunked = stream(head="Transfer-Encoding: chunked\r\n") + b"fff\r\ndata: " + b"x" * 50
+    for cut in (framed, chunked):
+        async with sending(cut) as server:
+            connection = {"kind": "simulated", "base_url": server.url, "sends_end_mark": False}
+            with pytest.raises(BadReply, match="broke off"):
+                await registry.client(connection).complete(request(), ignore)
+
+
+def length_of(reply: bytes) -> int:
+    return len(reply.partition(b"\r\n\r\n")[2])
 
 
 @pytest.mark.parametrize(

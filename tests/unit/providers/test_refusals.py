@@ -8,6 +8,7 @@ from runs.domain.errors import (
     BadReply,
     BadRequest,
     CallError,
+    ContentFiltered,
     ProviderUnavailable,
     QuotaExhausted,
     Throttled,
@@ -70,6 +71,24 @@ def test_a_429_says_in_its_body_whether_the_account_is_empty(
     body: object, kind: type[CallError]
 ) -> None:
     assert type(refused(429, body)) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"code": "content_filter", "message": "The response was filtered"}),
+        (400, {"code": "content_policy_violation"}),
+        (400, {"message": "Output blocked by content filtering policy"}),
+        (403, {"code": 403, "message": "flagged", "metadata": {"flagged_input": "…"}}),
+    ],
+)
+def test_a_refused_status_can_mean_a_filter(status: int, error: object) -> None:
+    assert type(refused(status, {"error": error})) is ContentFiltered
+
+
+def test_a_key_quoted_in_part_is_not_passed_on() -> None:
+    message = refused(400, {"error": {"message": f"Key {KEY[:14]}*** is unknown."}}).message
+    assert "Key [key] is unknown." in message
 
 
 def test_a_400_can_mean_an_unknown_model() -> None:

@@ -1,0 +1,68 @@
+"""Bodies read by a dialect's client without a server: in any pieces, whole or broken off."""
+
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
+from itertools import pairwise
+
+import httpx
+
+from runs.domain.errors import CallError
+from runs.domain.policies import CallLimits
+from runs.domain.results import Completion
+from runs.domain.usage import Usage
+from runs.providers import http
+from runs.providers.streamed import StreamedClient
+
+Failure = tuple[type[CallError], str, str, Usage | None]  # kind, message, text, usage
+MOST_BYTES = 1_000_000
+
+
+class Given(httpx.AsyncByteStream):
+    """A body in given pieces; `is_cut`: its connection breaks after them."""
+
+    def __init__(self, pieces: Sequence[bytes], *, is_cut: bool = False) -> None:
+        self._pieces = pieces
+        self._is_cut = is_cut
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+        if self._is_cut:
+            raise httpx.ReadError("broken off")
+
+
+def split(body: bytes, cuts: Sequence[int]) -> list[bytes]:
+    """The body cut at these places, each taken modulo its length."""
+    places = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+    return [body[start:end] for start, end in pairwise(places)]
+
+
+def drive(coroutine: Coroutine[None, None, None]) -> None:
+    """Run what never really waits, without a loop: thousands of bodies are read in a test."""
+    with suppress(StopIteration):
+        coroutine.send(None)
+        raise AssertionError("it waits")
+
+
+def read(
+    client: StreamedClient, pieces: Sequence[bytes], *, is_framed: bool = True, is_cut: bool = False
+) -> tuple[list[str], Completion | Failure]:
+    """The pieces of text, and the completion or error. Anything else that is raised is a bug."""
+    headers = {"Transfer-Encoding": "chunked"} if is_framed else {}
+    response = httpx.Response(200, headers=headers, stream=Given(pieces, is_cut=is_cut))
+    reply, texts = client._reply(), list[str]()
+
+    async def converse() -> None:
+        with http.as_call_errors(CallLimits(), in_body=True):
+            await client._read_stream(response, reply, texts.append, MOST_BYTES)
+
+    try:
+        drive(converse())
+        return texts, reply.completion()
+    except CallError as error:
+        return texts, (
+            type(error),
+            error.message,
+            error.text or reply.text,
+            error.usage or reply.usage,
+        )
