@@ -19,7 +19,7 @@ from runs.engine.account import Account
 from runs.engine.admission import Lane, Room
 from runs.engine.calls import Calls
 from runs.engine.ends import Ends
-from runs.engine.joining import FIRST_AHEAD, Joining
+from runs.engine.joining import Joining
 from runs.engine.journal import Journal
 from runs.engine.livetext import LiveText
 from runs.engine.protocols import (
@@ -84,6 +84,7 @@ class Coordinator:
             kpis=self._live,
             on_control=self.control,
             on_late=self._adopt,
+            on_committed=self._committed,
         )
         self._account = Account(run, money)
         self._ends = Ends(
@@ -152,8 +153,7 @@ class Coordinator:
         for branch in known:  # those opened since are queued already
             if branch.status is BranchStatus.PENDING and not self.run.joins[branch.join].is_over:
                 self._queue_in_time(branch)
-        self._joining.open_waves(FIRST_AHEAD)
-        self._journal.once_committed(self._joining.begin)
+        self._joining.open_waves()
 
     def control(self, control: Control) -> None:
         """Heed the control columns; called with every commit and each second."""
@@ -185,6 +185,9 @@ class Coordinator:
     def fenced(self) -> None:
         """Somebody else holds the run now."""
         self._fail(Fenced())
+
+    def _committed(self) -> None:
+        self._joining.committed()
 
     # -- branches --------------------------------------------------------------------------
 

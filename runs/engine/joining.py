@@ -25,6 +25,7 @@ PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
 FIRST_WAVES_AHEAD = 1_500  # of them, so that votes under way find room
 ANSWERS_A_LOOK = 1 / 8  # of the calls a join has open: it is not looked at after each of many
 FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
+MORE_AHEAD = 32  # with each commit, so that no call waits for a large one
 
 
 class Joining:
@@ -53,6 +54,7 @@ class Joining:
         self._numbers = count(max(run.branches, default=-1) + 1)
         self.prompts: dict[int, str] = {}  # of the calls that joins asked for
         self.is_shut = False
+        self._ahead = FIRST_AHEAD
         self._is_begun = False
         # Joins with children to open, so that no call looks at all joins of the run.
         self._to_open = deque(join for join in run.joins if join.branches_are_children)
@@ -65,16 +67,17 @@ class Joining:
 
     # -- opening ---------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The first calls are on their way: open as many as may wait."""
+    def committed(self) -> None:
+        """What was opened is written, and calls are on their way: open some more."""
         self._is_begun = True
+        self._ahead = min(self._ahead + MORE_AHEAD, FIRST_WAVES_AHEAD)
         self.open_waves()
 
-    def open_waves(self, ahead: int = PENDING_AHEAD) -> None:
-        """Open children, join by join, until `ahead` wait for admission."""
+    def open_waves(self) -> None:
+        """Open children, join by join, until enough wait for admission."""
         while self._to_open and not self.is_shut:
             join = self._to_open[0]
-            most = ahead if join.rounds > 1 else min(ahead, FIRST_WAVES_AHEAD)
+            most = PENDING_AHEAD if join.rounds > 1 else self._ahead
             if self._run.pending >= most:
                 return
             if not join.wanted and not join.is_over and not join.is_stopped:
@@ -135,7 +138,7 @@ class Joining:
 
     def admitted(self) -> None:
         """Room was made ahead of admission."""
-        if self._is_begun and self._run.pending < PENDING_AHEAD // 2:
+        if self._is_begun and self._run.pending < FIRST_AHEAD // 2:
             self.open_waves()
 
     # -- settling --------------------------------------------------------------------------

@@ -8,6 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count, islice
+from math import inf
 from typing import Any, TypeVar
 
 from runs.engine.protocols import (
@@ -23,8 +25,7 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 log = logging.getLogger(__name__)
 
-ROWS_A_COMMIT = 1_000
-INTENTS_A_COMMIT = 16  # or half of those that wait
+MOST_ROWS, SOME_ROWS = 1_000, 64  # branches a commit: half of those that wait, within these
 SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -49,6 +50,7 @@ class Journal:
         kpis: Callable[[], Mapping[str, Any]],
         on_control: Callable[[Control], None],
         on_late: Callable[[LateAnswer], None],
+        on_committed: Callable[[], None],
     ) -> None:
         self._run = run
         self._store = store
@@ -56,19 +58,20 @@ class Journal:
         self._kpis = kpis
         self._on_control = on_control
         self._on_late = on_late
-        self._branches: dict[int, BranchState] = {}
+        self._on_committed = on_committed  # once its sockets have been opened
+        self._order = count()
+        self._branches: dict[int, tuple[int, BranchState]] = {}  # by when they first changed
         self._attempts: dict[tuple[int, int], AttemptState] = {}
-        self._joins: dict[int, JoinState] = {}
+        self._joins: dict[int, tuple[int, JoinState]] = {}  # by when they last changed
         self._answers: dict[int, str] = {}
         self._intents: list[Intent] = []
         self._is_dirty = False
-        self._once_committed: Callable[[], None] | None = None
         self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._soft_timer: asyncio.TimerHandle | None = None
 
     def branch(self, branch: BranchState) -> None:
-        self._branches[branch.number] = branch
+        self._note(branch)
         self.run()
 
     def attempt(self, attempt: AttemptState) -> None:
@@ -76,7 +79,8 @@ class Journal:
         self.run()
 
     def join(self, join: JoinState) -> None:
-        self._joins[join.number] = join
+        self._joins.pop(join.number, None)
+        self._joins[join.number] = (next(self._order), join)
         self.run()
 
     def answer(self, branch: BranchState) -> None:
@@ -97,7 +101,7 @@ class Journal:
 
     def soft(self, branch: BranchState, attempt: AttemptState) -> None:
         """Write these with the next commit, or after a moment if none comes."""
-        self._branches[branch.number] = branch
+        self._note(branch)
         self._attempts[attempt.branch, attempt.number] = attempt
         self._is_dirty = True
         if self._soft_timer is None:
@@ -109,17 +113,14 @@ class Journal:
 
     def intent(self, intent: Intent) -> None:
         self._intents.append(intent)
-        self.run()
+        self.attempt(intent.attempt)
+        self.branch(intent.branch)
 
     def withdraw(self) -> None:
         """Take back the intents that no commit has released; their requests are never sent."""
         intents, self._intents = self._intents, []
         for intent in intents:
             intent.drop()
-
-    def once_committed(self, work: Callable[[], None]) -> None:
-        """Do `work` after the next commit, when its sockets have been opened."""
-        self._once_committed = work
 
     async def work(self) -> None:
         """Commit whatever is there, for ever; raises `Fenced`."""
@@ -134,7 +135,7 @@ class Journal:
 
     async def thin(self) -> None:
         """Commit until all that is left fits into one more commit; raises `Fenced`."""
-        while len(self._branches) > ROWS_A_COMMIT:
+        while len(self._branches) > SOME_ROWS:
             await self._commit()
 
     async def _commit(self) -> None:
@@ -155,20 +156,27 @@ class Journal:
             self._run.seq = committed.seq
             for intent in intents:
                 intent.open()
-            if self._once_committed is not None:
-                asyncio.get_running_loop().call_soon(self._once_committed)
-                self._once_committed = None
+            asyncio.get_running_loop().call_soon(self._on_committed)
             self._on_control(committed.control)
             self._observer.changed(self._run.id, committed.seq)
 
+    def _note(self, branch: BranchState) -> None:
+        if branch.number not in self._branches:
+            self._branches[branch.number] = (next(self._order), branch)
+
     def _take(self) -> tuple[Batch, list[Intent]]:
-        ready = self._ready()
-        branches = _first(self._branches, ROWS_A_COMMIT)
+        """The oldest changes. In their order, so that a call is sent only after the end that made
+        room for it is written; and not all at once: calls that are sent together end together, and
+        each would wait for the others' replies to be read."""
+        some = min(max(len(self._branches) // 2, SOME_ROWS), MOST_ROWS)
+        branches = _first(self._branches, some)
         # What hangs on a branch is written with it or after it, never before.
-        intents = [one for one in ready if one.branch.number not in self._branches]
-        self._intents[:0] = [one for one in ready if one.branch.number in self._branches]
+        intents = [one for one in self._intents if one.branch.number not in self._branches]
+        self._intents = [one for one in self._intents if one.branch.number in self._branches]
         attempts = [key for key in self._attempts if key[0] not in self._branches]
         answers = [number for number in self._answers if number not in self._branches]
+        oldest_left, _ = next(iter(self._branches.values()), (inf, None))
+        joins = sum(order < oldest_left for order, _ in self._joins.values())
         batch = Batch(
             run_id=self._run.id,
             fence=self._run.fence,
@@ -176,25 +184,14 @@ class Journal:
             run=self._run,
             branches=branches,
             attempts=[self._attempts.pop(key) for key in attempts],
-            # A join's end is written with the last of its branches, never before.
-            joins=[] if self._branches else _first(self._joins, len(self._joins)),
+            joins=_first(self._joins, joins),
             answers=[(number, self._answers.pop(number)) for number in answers],
             kpis=self._kpis(),
         )
-        self._is_dirty = bool(self._branches or self._intents)
+        self._is_dirty = bool(self._branches)
         if self._is_dirty:
             self._wake.set()
         return batch, intents
-
-    def _ready(self) -> list[Intent]:
-        """The oldest intents, with their rows. Not all at once: calls that are sent together end
-        together, and each would wait for the others' replies to be read."""
-        some = max(INTENTS_A_COMMIT, len(self._intents) // 2)
-        ready, self._intents = self._intents[:some], self._intents[some:]
-        for intent in ready:
-            self._branches[intent.branch.number] = intent.branch
-            self._attempts[intent.attempt.branch, intent.attempt.number] = intent.attempt
-        return ready
 
     def _rebuilt(self, batch: Batch, committed: Committed) -> Batch:
         """Fold in what others wrote in the meantime, then offer the same rows again."""
@@ -226,11 +223,9 @@ class Journal:
             tries += 1
 
 
-Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
-def _first(rows: dict[Key, Row], most: int) -> list[Row]:
+def _first(rows: dict[int, tuple[int, Row]], most: int) -> list[Row]:
     """Take the `most` oldest rows out of `rows`."""
-    keys = list(rows)[:most]
-    return [rows.pop(key) for key in keys]
+    return [rows.pop(number)[1] for number in list(islice(rows, most))]

@@ -316,7 +316,7 @@ async def test_a_merge_that_failed_is_heeded_at_once() -> None:
     assert len(world.client.ledger) < 20
 
 
-async def test_the_first_commit_is_small() -> None:
+async def test_no_commit_is_large() -> None:
     @dataclass
     class Sizes(MemoryStore):
         sizes: list[int] = field(default_factory=list)
@@ -327,5 +327,5 @@ async def test_the_first_commit_is_small() -> None:
 
     store = Sizes()
     run = await World(children=3_000, store=store).run()
-    assert store.sizes[0] == FIRST_AHEAD
+    assert max(store.sizes) <= FIRST_AHEAD
     assert run.counts[BranchStatus.SUCCEEDED] == 3_000
