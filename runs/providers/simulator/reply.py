@@ -36,7 +36,8 @@ class Answer:
 
 @dataclass(slots=True)
 class Reply:
-    """Sends an answer, whole or in part. `status`, `sent_all` and `sent_tokens` are for the ledger.
+    """Sends an answer, whole or in part. `status`, `sent_all`, `sent_tokens` and `fault` are for the
+    ledger.
 
     `pause_s`: seconds between tokens. `is_streamed`: as events, as the caller asked.
     """
@@ -53,6 +54,7 @@ class Reply:
     status: int = 0
     sent_all: bool = False
     sent_tokens: int = 0
+    fault: str = ""
     _prefix: bytes = field(default=b"", init=False)
 
     async def whole(self) -> None:

@@ -5,7 +5,8 @@ import hashlib
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from runs.providers.simulator.answers import answer
@@ -89,18 +90,24 @@ class Simulator:
             return
         times_before = self._asked[asked.digest]
         self._asked[asked.digest] += 1
-        rng = random.Random(_seed(self._settings.seed, asked.digest, times_before))
+        rng = random.Random(seed_of(self._settings.seed, asked.digest, times_before))
         latency_s = self._settings.latency.draw_s(rng)
-        fault = self._fault(asked, times_before, rng.random())
+        fault_now = partial(self._fault, asked, times_before, rng.random())
         reply = self._reply(asked, answer(asked, rng, self._settings.tokens), exchange)
-        self._start(request, asked, reply, fault)
+        reply.fault = fault_now()
+        self._start(request, asked, reply)
         try:
-            await self._give(request, asked, reply, fault, latency_s)
+            await self._give(request, asked, reply, latency_s, fault_now)
         finally:
-            self._end(request, reply, fault)
+            self._end(request, reply)
 
     async def _give(
-        self, request: Request, asked: Question, reply: Reply, fault: str, latency_s: float
+        self,
+        request: Request,
+        asked: Question,
+        reply: Reply,
+        latency_s: float,
+        fault_now: Callable[[], str],
     ) -> None:
         if self._refused(request, asked, reply):
             return
@@ -108,7 +115,8 @@ class Simulator:
         try:
             if latency_s:
                 await asyncio.sleep(latency_s)
-            await (BEHAVIOURS[fault](reply) if fault else reply.whole())
+                reply.fault = reply.fault or fault_now()  # what began meanwhile meets it, too
+            await (BEHAVIOURS[reply.fault](reply) if reply.fault else reply.whole())
         finally:
             self._in_flight -= 1
 
@@ -162,7 +170,7 @@ class Simulator:
             headers={},
         )
 
-    def _start(self, request: Request, asked: Question, reply: Reply, fault: str) -> None:
+    def _start(self, request: Request, asked: Question, reply: Reply) -> None:
         self._ledger.write(
             "start",
             uuid=request.headers.get("idempotency-key", ""),
@@ -170,10 +178,10 @@ class Simulator:
             prompt_hash=asked.digest,
             model=asked.model,
             input_tokens=reply.answer.input_tokens,
-            fault=fault,
+            fault=reply.fault,
         )
 
-    def _end(self, request: Request, reply: Reply, fault: str) -> None:
+    def _end(self, request: Request, reply: Reply) -> None:
         self._counts["ended"] += 1
         self._ledger.write(
             "end",
@@ -182,7 +190,7 @@ class Simulator:
             status=reply.status,
             sent_all=reply.sent_all,
             output_tokens=reply.sent_tokens,
-            fault=fault,
+            fault=reply.fault,
         )
 
     def _is_key_right(self, request: Request) -> bool:
@@ -190,7 +198,7 @@ class Simulator:
         return not key or request.headers.get("authorization", "") == f"Bearer {key}"
 
 
-def _seed(seed: int, digest: str, times_before: int) -> int:
+def seed_of(seed: int, digest: str, times_before: int) -> int:
     named = f"{seed}/{digest}/{times_before}".encode()
     return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "big")
 
