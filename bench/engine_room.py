@@ -1,96 +1,258 @@
-"""One run of the engine for `bench/engine.py`: everything of the product but pages and planning."""
+"""The product's own engine in this process: launch, claim, gate, client, retries, checks, rows,
+doorbells. Only pages and planning ahead of the launch are left out of what is timed."""
 
-import asyncio
-import time
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
+from unittest import mock
 
-import httpx
-from django.contrib.auth.models import User
-from django.core.management import call_command
-from uvloop import run
+from bench.provider import Provider
+from bench.scenarios import MODEL, Figures, Scenario, prompt
+from bench.watches import Stopwatch
 
-from runs.domain.policies import Budget, CallLimits, FailurePolicy, RetryPolicy
-from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
-from runs.engine.coordinator import Coordinator
-from runs.engine.protocols import Control, Store
-from runs.engine.state import AttemptState, BranchState, JoinState, RunState
-from runs.execution import loop
-from runs.execution.limiter import Gate
-from runs.execution.store import DatabaseStore, Writer
-from runs.providers import registry
-from tests.factories import make_run
-from tests.unit.engine import doubles
+PATIENCE_S = 300.0
 
 
-class Clock:
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Django on a data directory of its own. What follows may import the product."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in [n for n in os.environ if n.startswith(("PARWEB_", "DATABASE_URL"))]:
+            del os.environ[name]
+        os.environ.update(
+            PARWEB_DATA=directory,
+            PARWEB_LOG_LEVEL="ERROR",
+            DJANGO_SETTINGS_MODULE="parweb.settings",
+        )
+        (Path(directory) / "static").mkdir()
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connections
+
+        call_command("migrate", verbosity=0)
+        yield
+        connections.close_all()
+
+
+class MemoryStore:
+    """The engine's store without a database: keeps the last state of every row."""
+
     def __init__(self) -> None:
-        self._zero = time.monotonic()
+        self.rows: dict[Any, Any] = {}
 
-    def now_ms(self) -> int:
-        return int((time.monotonic() - self._zero) * 1000)
+    async def commit(self, batch: Any) -> Any:
+        from runs.engine.protocols import Committed, Control
 
+        self.rows |= {branch.number: branch for branch in batch.branches}
+        self.rows |= {attempt.uuid: attempt for attempt in batch.attempts}
+        self.rows |= {("answer", number): text for number, text in batch.answers}
+        return Committed(batch.seq + 1, Control())
 
-class Told(doubles.Counting):
-    """Tells the writer how long calls take, as a real run's figures do."""
-
-    def __init__(self, writer: Writer) -> None:
-        super().__init__()
-        self._writer = writer
-
-    def ended(self, branch: BranchState, attempt: AttemptState) -> None:
-        super().ended(branch, attempt)
-        self._writer.observe_call(((attempt.ended_ms or 0) - (attempt.sent_ms or 0)) / 1000)
+    async def commit_late(self, run_id: int, late: Any) -> None:
+        self.rows["late", late.branch] = late
 
 
-def work(scenario: Any, variant: str, url: str) -> dict[str, float]:
-    doubles.CALL = replace(doubles.CALL, model="simulated-small", max_tokens=300)
-    call_command("migrate", verbosity=0)
-    run_id = make_run(User.objects.create(username="bench")).pk
-    writer = Writer()
-    writer.start()
-    store = DatabaseStore(writer) if variant == "rows" else doubles.MemoryStore(fence=0)
-    loop.quiet_collector()
-    cpu, wall = time.process_time(), time.monotonic()
-    state = run(_work(scenario, url, run_id, store, writer))
-    told = {
-        "wall_s": time.monotonic() - wall,
-        "cpu_ms": (time.process_time() - cpu) / scenario.calls * 1000,
-        "throttled": _count(state, AttemptStatus.THROTTLED),
-        "failed": _count(state, AttemptStatus.ERROR),
-        "lost": scenario.calls - state.counts.get(BranchStatus.SUCCEEDED, 0),
+def _in_memory(writer: Any) -> MemoryStore:
+    return MemoryStore()
+
+
+class Unheard:
+    """Doorbells that nobody hears."""
+
+    def changed(self, run_id: int, seq: int) -> None: ...
+
+    def text(self, run_id: int, chunks: list[Any]) -> None: ...
+
+
+class Worker:
+    """The product's engine loop, told when each run's work begins and ends."""
+
+    def __init__(self, scenario: Scenario, provider: Provider, *, keeps_rows: bool = True) -> None:
+        self._scenario = scenario
+        self._provider = provider
+        self._keeps_rows = keeps_rows
+        self._is_over = threading.Event()
+        self._began: Callable[[], None] = lambda: None
+        self._ended: Callable[[], None] = lambda: None
+        self._patches = ExitStack()
+        self.coordinator: Any = None
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        from runs.execution import compose, loop
+
+        workshop = _workshop(self._adjusted, self._hand_over)
+        self._patches.enter_context(mock.patch.object(loop, "Workshop", workshop))
+        if not self._keeps_rows:
+            in_memory = mock.patch.object(compose, "DatabaseStore", _in_memory)
+            self._patches.enter_context(in_memory)
+            self._patches.enter_context(mock.patch.object(loop, "Doorbell", Unheard))
+        loop.start(loop.LoopSettings())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from runs.execution import loop
+        from runs.models import Run
+
+        loop.stop(0.0)
+        self._patches.close()
+        Run.objects.update(planned_at=None)  # rows of a run in memory never say that it has ended
+
+    def launch(self, **changes: Any) -> Any:
+        """A run that nobody may claim before `work`. `connection`: changes of its row."""
+        from django.contrib.auth.models import User
+        from django.db import transaction
+
+        from runs.models import Connection, Run
+        from runs.planning import configuration
+        from runs.services.launching import launch_run
+
+        owner, _ = User.objects.get_or_create(username="bench")
+        priced = changes.pop("connection", {})
+        Connection.objects.update_or_create(
+            owner=owner,
+            name="bench",
+            defaults={
+                "kind": "simulated",
+                "base_url": f"{self._provider.url}/v1",
+                "in_flight": self._scenario.in_flight,
+                "calls_per_minute": self._scenario.calls_per_minute,
+                **priced,
+            },
+        )
+        parsed = configuration.parse(spec_of(self._scenario, **changes))
+        with transaction.atomic():
+            run = launch_run(owner=owner, configuration=parsed)
+            Run.objects.filter(pk=run.pk).update(planned_at=None)
+        return run
+
+    def work(
+        self,
+        run: Any,
+        *,
+        began: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """Have the run worked on to its end; gives its state. `meanwhile` is called once it has
+        begun, on this thread; the others on the engine's."""
+        from django.utils import timezone
+
+        from runs.execution import loop
+        from runs.models import Run
+
+        self._is_over.clear()
+        has_begun = threading.Event()
+
+        def begin() -> None:
+            has_begun.set()
+            began()
+
+        self._began, self._ended = begin, ended
+        now = timezone.now()
+        Run.objects.filter(pk=run.pk).update(planned_at=now, launched_at=now)
+        loop.offer(run.pk)
+        if not has_begun.wait(PATIENCE_S):
+            raise RuntimeError("nobody began with the run")
+        meanwhile()
+        if not self._is_over.wait(PATIENCE_S):
+            raise RuntimeError("the run did not end")
+        if self.error is not None:
+            raise self.error
+        return self.coordinator.run
+
+    def _adjusted(self, loaded: Any) -> Any:
+        """`idle_s` is no setting of a run. A simulated connection is known to be there for us
+        alone; for a limit to be learned it must look like anybody's."""
+        scenario = self._scenario
+        if scenario.idle_s:
+            loaded.state.limits = replace(loaded.state.limits, idle_s=scenario.idle_s)
+        if scenario.limit_a_s and scenario.calls_per_minute is None:
+            strange = {
+                name: replace(one, is_private=False) for name, one in loaded.connections.items()
+            }
+            return replace(loaded, connections=strange)
+        return loaded
+
+    def _hand_over(self, coordinator: Any) -> Any:
+        self.coordinator, self.error = coordinator, None
+        work = coordinator.work
+
+        async def watched(control: Any) -> None:
+            self._began()
+            try:
+                await work(control)
+            except BaseException as error:
+                self.error = error
+                raise
+            finally:
+                self._ended()
+                self._is_over.set()
+
+        coordinator.work = watched
+        return coordinator
+
+
+def _workshop(adjusted: Callable[[Any], Any], hand_over: Callable[[Any], Any]) -> type:
+    from runs.execution.compose import Workshop
+
+    class Watched(Workshop):
+        def coordinator(self, loaded: Any) -> Any:
+            return hand_over(super().coordinator(adjusted(loaded)))
+
+    return Watched
+
+
+def spec_of(scenario: Scenario, **changes: Any) -> dict[str, Any]:
+    """A configuration as in a file: a branch a line."""
+    call = {"connection": "bench", "model": MODEL, "max_tokens": 300, **changes.pop("call", {})}
+    lines = [prompt(number).removeprefix("Repeat: ") for number in range(scenario.calls)]
+    return {
+        "name": f"Bench {scenario.name}",
+        "pattern": "sectioning",
+        "join": {"method": "concatenate"},
+        "on_failure": {"policy": "mark_gaps"},
+        "split": {"by": "line"},
+        "prompts": [{"name": "Repeat", "text": "Repeat: {{ line.text }}"}],
+        "call": call,
+        "limits": {**scenario.limits, **changes.pop("limits", {})},
+        "input": {"text": "\n".join(lines)},
+        **changes,
     }
-    writer.stop()
-    return told
 
 
-def _count(state: RunState, status: AttemptStatus) -> int:
-    return sum(attempt.status is status for attempt in state.attempts)
+def measure(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    """Variants: memory, rows, viewer."""
+    watch = Stopwatch(provider, scenario.calls)
+    with ExitStack() as stack:
+        worker = stack.enter_context(Worker(scenario, provider, keeps_rows=variant != "memory"))
+        run = worker.launch()
+        viewer = None
+        if variant == "viewer":
+            from bench.viewer import watching
+
+            viewer = stack.enter_context(watching(run, follows_text=scenario.name == "streamed"))
+        state = worker.work(run, began=watch.start, ended=watch.stop_wall)
+        seen = viewer.seen() if viewer else {}  # the viewer has seen the end, too
+        figures = watch.figures()
+    assert _has_rows(run) == (variant != "memory")
+    return {**figures, **seen, "lost": lost(scenario, state)}
 
 
-async def _work(scenario: Any, url: str, run_id: int, store: Store, writer: Writer) -> RunState:
-    state = RunState(
-        id=run_id, fence=0, seq=0, status=RunStatus.QUEUED, policy=FailurePolicy(),
-        retry=RetryPolicy(), limits=CallLimits(), budget=Budget(),
-        joins=[JoinState(0, None, 0, "", scenario.calls, 0, True)],
-    )  # fmt: skip
-    client = registry.client({"kind": "simulated", "base_url": f"{url}/v1", "api_key": ""})
-    is_known = scenario.name != "learned"
-    gate = Gate(scenario.in_flight, scenario.calls_per_minute, is_known=is_known)
-    coordinator = Coordinator(
-        state, planner=doubles.ListPlanner(), store=store, observer=doubles.Silent(),
-        money=doubles.FlatPrice(), clock=Clock(), figures=Told(writer),
-        gate=lambda connection, model: (gate, client),
-    )  # fmt: skip
-    ending = asyncio.create_task(_end_outage(scenario.outage_s, url))
-    await coordinator.work(Control())
-    ending.cancel()
-    await registry.close()
-    return state
+def lost(scenario: Scenario, state: Any) -> int:
+    from runs.domain.states import BranchStatus
+
+    return scenario.calls - int(state.counts.get(BranchStatus.SUCCEEDED, 0))
 
 
-async def _end_outage(after_s: float, url: str) -> None:
-    if after_s:
-        await asyncio.sleep(after_s)
-        async with httpx.AsyncClient(trust_env=False) as admin:
-            await admin.post(f"{url}/_simulator/settings", json={"faults": []})
+def _has_rows(run: Any) -> bool:
+    from runs.models import Branch
+
+    return bool(Branch.objects.filter(run=run).exists())

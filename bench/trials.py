@@ -1,0 +1,181 @@
+"""Scenarios that ask for more than time: hedges, faults, an outage, budgets. Cancels: `cancelling`.
+
+What was really called stands in the simulator's ledger; what parweb says is held against it.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from bench import cancelling
+from bench.engine_room import Worker, lost
+from bench.provider import Entry, Provider, digest
+from bench.scenarios import Figures, Scenario, body, prompt
+from bench.watches import Stopwatch
+
+LOOK_EVERY_S = 0.1
+HEDGE = 0.1  # of the calls
+BUDGET_SHARE = 0.137  # of the calls that are wanted
+BEFORE_S = 0.3  # of an outage
+PRICE_IN, PRICE_OUT = 3.0, 15.0  # US dollars per million tokens
+
+
+def hedging(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    watch = Stopwatch(provider, scenario.calls)
+    from runs.planning.shape import Limits
+
+    limits = {"hedge": HEDGE} if variant == "on" and "hedge" in Limits.model_fields else {}
+    with Worker(scenario, provider) as worker:
+        run = worker.launch(limits=limits)
+        state = worker.work(run, began=watch.start, ended=watch.stop_wall)
+        figures = watch.figures()
+    extra = len(provider.entries()) - scenario.calls
+    return {**figures, "extra": extra / scenario.calls, "lost": lost(scenario, state)}
+
+
+def faults(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    watch = Stopwatch(provider, scenario.calls)
+    with Worker(scenario, provider) as worker:
+        run = worker.launch()
+        state = worker.work(run, began=watch.start, ended=watch.stop_wall)
+        figures = watch.figures()
+    entries = provider.entries()
+    return {
+        **figures,
+        "requests": len(entries),
+        "faults": sum(bool(entry.fault) for entry in entries),
+        "false": false_successes(scenario, provider, entries, run),
+        "lost": lost(scenario, state),
+    }
+
+
+def false_successes(scenario: Scenario, provider: Provider, entries: list[Entry], run: Any) -> int:
+    """Answers kept as good that the provider did not send whole, or not with this text."""
+    from runs.models import Attempt
+
+    tokens = next(int(a.partition("=")[2]) for a in scenario.simulator if "--tokens=" in a)
+    numbers = {digest(body(number)): number for number in range(scenario.calls)}
+    asked = Counter(entry.prompt_hash for entry in entries)
+    texts = {
+        name: provider.texts(body(numbers[name]), tokens, times) for name, times in asked.items()
+    }
+    by_uuid = {entry.uuid: entry for entry in entries}
+    kept = Attempt.objects.filter(run=run, status__in=["ok", "late_ok"])
+    false = 0
+    for uuid, text in kept.values_list("uuid", "branch__answer__text"):
+        entry = by_uuid[uuid]
+        is_true = entry.is_whole and not entry.fault
+        false += not is_true or text != texts[entry.prompt_hash][entry.nth]
+    return false
+
+
+def outage(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    """The outage begins in the middle; calls in flight at its start fail, too."""
+    watch = Stopwatch(provider, scenario.calls)
+    moments: dict[str, float] = {}
+    with Worker(scenario, provider) as worker:
+        run = worker.launch()
+        shown = Shown(run)
+
+        def fail_for_a_while() -> None:
+            shown.start()
+            time.sleep(BEFORE_S)
+            moments["began"] = time.time()
+            provider.change(faults=["500:1"])
+            time.sleep(scenario.outage_s)
+            provider.change(faults=[])
+            moments["ended"] = time.time()
+
+        state = worker.work(
+            run, began=watch.start, ended=watch.stop_wall, meanwhile=fail_for_a_while
+        )
+        figures = watch.figures()
+        held_s = shown.stop()
+    failed = [entry for entry in provider.entries() if entry.fault]
+    outage_s = moments["ended"] - moments["began"]
+    return {
+        **figures,
+        "outage_s": outage_s,
+        "held_share": held_s / outage_s,
+        "open_failed": sum(entry.began_later for entry in failed),
+        "extra": sum(not entry.began_later for entry in failed),
+        "held_s": held_s,
+        "lost": lost(scenario, state),
+    }
+
+
+class Shown(threading.Thread):
+    """Looks at the run's row as its page does: for how long it said that the run is held."""
+
+    def __init__(self, run: Any) -> None:
+        super().__init__(daemon=True)
+        self._run = run
+        self._is_over = threading.Event()
+        self._held_s = 0.0
+
+    def run(self) -> None:
+        from django.db import connection
+
+        from runs.models import Run
+
+        looked = time.monotonic()
+        while not self._is_over.wait(LOOK_EVERY_S):
+            now = time.monotonic()
+            kpis = Run.objects.values_list("kpis", flat=True).get(pk=self._run.pk)
+            if "does not answer" in kpis.get("held_reason", ""):
+                self._held_s += now - looked
+            looked = now
+        connection.close()
+
+    def stop(self) -> float:
+        self._is_over.set()
+        self.join()
+        return self._held_s
+
+
+def budget(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    """`calls`: a cap on calls. `exact`: on money, each call costing what was reserved for it.
+    `money`: on money, most calls costing less."""
+    from runs.domain.usage import Price, input_upper_bound
+    from runs.models import Run
+
+    watch = Stopwatch(provider, scenario.calls)
+    allowed = max(round(scenario.calls * BUDGET_SHARE), 1)
+    price_in = 0.0 if variant == "exact" else PRICE_IN
+    call = {"max_tokens": 1, "accept_cut": True} if variant == "exact" else {"max_tokens": 60}
+    longest = input_upper_bound("", prompt(scenario.calls))
+    reserved = Price(price_in, PRICE_OUT).cost(longest, call["max_tokens"])
+    cap = allowed * reserved * (1 + 1e-9)  # sums of floats
+    limits = {"calls": allowed} if variant == "calls" else {"cost_usd": cap}
+    with Worker(scenario, provider) as worker:
+        prices = {"price_input": price_in, "price_output": PRICE_OUT}
+        run = worker.launch(call=call, limits=limits, connection=prices)
+        worker.work(run, began=watch.start, ended=watch.stop_wall)
+        figures = watch.figures()
+    entries = provider.entries()
+    billed = sum(
+        (entry.input_tokens * price_in + entry.output_tokens * PRICE_OUT) / 1e6
+        for entry in entries
+        if entry.status == 200
+    )
+    run = Run.objects.get(pk=run.pk)
+    over_calls = len(entries) - allowed if variant != "money" else 0
+    over_money = 0.0 if variant == "calls" else max(billed, run.spent_usd) - cap
+    return {
+        **figures,
+        "allowed": allowed,
+        "requests": len(entries),
+        "overshoot": max(over_calls, round(over_money, 9), 0),
+        "difference": abs(run.spent_usd - billed),
+    }
+
+
+TRIALS: dict[str, Callable[[Scenario, str, Provider], Figures]] = {
+    "hedging": hedging,
+    "faults": faults,
+    "outage": outage,
+    "budget": budget,
+    "cancels": cancelling.cancels,
+}
