@@ -87,11 +87,12 @@ def attempt_figures(branch: BranchState, attempt: AttemptState) -> AttemptFigure
         first_token_ms=attempt.first_token_ms,
         ended_ms=attempt.ended_ms,
         held_ms=attempt.held_ms,
-        is_backoff=attempt.number > 1,
+        is_backoff=attempt.number > 1 and not attempt.is_hedge,
         input_tokens=attempt.input_tokens,
         output_tokens=attempt.output_tokens,
         cost_usd=attempt.cost_usd,
         reserved_usd=attempt.reserved_usd,
         is_confirmed=attempt.is_cost_confirmed,
         error_kind=attempt.error_kind,
+        is_hedge=attempt.is_hedge,
     )

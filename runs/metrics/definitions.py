@@ -26,10 +26,12 @@ DEFINITIONS: Mapping[str, str] = {
         "Whether the rate limit held the run for more than half its time with less than 1.5 calls "
         "in flight on average."
     ),
-    "attempts": "Requests sent, retries included.",
+    "attempts": "Requests sent, retries and hedges included.",
     "throttled": "Requests that the provider refused with 429 or 529.",
     "throttle_rate": "Throttled requests ÷ all requests.",
     "held_s": "Seconds that calls waited here for the rate limit before being sent, added up.",
+    "hedges": "Second attempts sent beside calls that took unusually long.",
+    "hedges_won": "Second attempts that answered before the first.",
     "input_tokens": "Tokens read by the model over all requests, as far as the provider said.",
     "output_tokens": "Tokens written by the model over all requests, as far as the provider said.",
     "cost_usd": "US dollars for all requests, failed ones too; unknown where a price is unknown.",

@@ -24,7 +24,7 @@ class AttemptFigures(NamedTuple):
     `sent_ms` → `ended_ms`: the call; None where it was never sent, or is still open. `is_backoff`:
     the time since the branch's previous attempt was backoff, unless that one was throttled.
     `cost_usd` None where unknown: then it counts at `reserved_usd`. `is_confirmed`: False where
-    `cost_usd` is such a reservation.
+    `cost_usd` is such a reservation. `is_hedge`: sent beside another attempt of its branch.
     """
 
     branch: int
@@ -43,6 +43,7 @@ class AttemptFigures(NamedTuple):
     reserved_usd: float = 0.0
     is_confirmed: bool = True
     error_kind: str = ""
+    is_hedge: bool = False
 
     @property
     def was_sent(self) -> bool:

@@ -26,6 +26,7 @@ class Running:
     def __init__(self, *, is_private: bool = False) -> None:
         self.is_private = is_private
         self.attempts = self.throttled = self.held_ms = 0
+        self.hedges = self.hedges_won = 0
         self.succeeded_ms = self.busy_ms = 0
         self.input_tokens = self.output_tokens = 0
         self.cost_usd = self.useful_usd = self.unconfirmed_usd = 0.0
@@ -42,6 +43,7 @@ class Running:
             return
         self.attempts += 1
         self.throttled += attempt.status == AttemptStatus.THROTTLED
+        self.hedges += attempt.is_hedge
         self.busy_ms += attempt.duration_ms
         self.input_tokens += attempt.input_tokens or 0
         self.output_tokens += attempt.output_tokens or 0
@@ -49,6 +51,7 @@ class Running:
         if attempt.status in SUCCESSES and attempt.branch not in self._useful:
             self._useful.add(attempt.branch)
             self._wasted.supersede(attempt.branch)
+            self.hedges_won += attempt.is_hedge
             self._add_useful(attempt, cost)
         elif attempt.status != AttemptStatus.THROTTLED or cost:
             self._wasted.add(attempt, cost, is_answered=attempt.branch in self._useful)
@@ -83,6 +86,8 @@ class Running:
             "throttled": self.throttled,
             "throttle_rate": _ratio(self.throttled, self.attempts) or 0.0,
             "held_s": self.held_ms / 1000,
+            "hedges": self.hedges,
+            "hedges_won": self.hedges_won,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             **self._money(),

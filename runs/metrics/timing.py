@@ -126,11 +126,17 @@ def _of_attempts(
         before = previous.get(attempt.branch)
         if before is not None and before.ended_ms is not None:
             yield _between(attempt, before), before.ended_ms, attempt.ready_ms
-        previous[attempt.branch] = attempt
+        if before is None or not attempt.is_hedge or _ended_after(attempt, before):
+            previous[attempt.branch] = attempt
         if attempt.sent_ms is not None:
             is_open = attempt.status == AttemptStatus.SENT
             end = attempt.ended_ms if attempt.ended_ms is not None else wall_ms if is_open else 0
             yield _JOINS if attempt.role in JOIN_ROLES else _CALLS, attempt.sent_ms, end
+
+
+def _ended_after(hedge: AttemptFigures, first: AttemptFigures) -> bool:
+    """Until both have ended the branch waits for nothing."""
+    return (hedge.ended_ms or 0) > (first.ended_ms or 0)
 
 
 def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:

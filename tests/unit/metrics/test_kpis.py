@@ -120,6 +120,22 @@ def test_throttling_is_counted_over_requests_and_held_time_beside_it():
     assert found["held_s"] == 0.55
 
 
+def test_hedges_are_counted_and_only_the_answer_that_counted_makes_one_by_one():
+    lost = {"status": "aborted", "error_kind": "hedge", "cost": 0.02, "is_confirmed": False}
+    attempts = [
+        call(0, ended=4000, **lost),
+        call(0, sent=2000, ended=4000, is_hedge=True),
+        call(1, ended=3000),
+        call(1, sent=2000, ended=3000, is_hedge=True, **lost),
+        call(2, is_hedge=True, status="aborted")._replace(sent_ms=None),
+    ]
+    found = compute(RunFigures(4000, attempts))
+    assert (found["attempts"], found["hedges"], found["hedges_won"]) == (4, 2, 1)
+    assert found["one_by_one_s"] == 5
+    assert found["achieved_concurrency"] == pytest.approx(10 / 4)
+    assert found["wasted_by"]["hedge"]["usd"] == pytest.approx(0.04)
+
+
 def test_a_provider_that_lets_one_call_through_at_a_time_serialises():
     attempts = [
         call(n, sent=n * 1000, ended=n * 1000 + 900, ready=0, held=n * 1000) for n in range(9)

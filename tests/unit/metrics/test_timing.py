@@ -110,6 +110,16 @@ def test_a_run_without_calls_or_time_has_labels_that_sum_all_the_same():
     assert where([call(0)], 0) == {}
 
 
+@pytest.mark.parametrize("ends", [(1000, 1400), (1400, 1000)])
+def test_backoff_begins_when_both_of_two_attempts_have_ended(ends):
+    attempts = [
+        call(0, ended=ends[0], status="error"),
+        call(0, sent=500, ended=ends[1], status="error", is_hedge=True),
+        call(0, sent=1900, ended=2000, is_backoff=True),
+    ]
+    assert where(attempts, 2000)["backoff"] == 500
+
+
 @st.composite
 def any_attempt(draw):
     start, wait, held, length = (draw(st.integers(0, 400)) for _ in range(4))
@@ -125,6 +135,7 @@ def any_attempt(draw):
         ended_ms=draw(st.sampled_from([None, start + wait + length])),
         held_ms=held,
         is_backoff=draw(st.booleans()),
+        is_hedge=draw(st.booleans()),
     )
 
 
