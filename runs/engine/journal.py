@@ -113,6 +113,7 @@ class Journal:
 
     def intent(self, intent: Intent) -> None:
         self._intents.append(intent)
+        self._branches.pop(intent.branch.number, None)  # behind the end that made room for it
         self.attempt(intent.attempt)
         self.branch(intent.branch)
 

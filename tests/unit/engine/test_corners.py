@@ -1,12 +1,13 @@
 """Where a run could hang, lose a slot or forget a wish: stops, refusals, fences, caps."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from runs.domain.errors import BadRequest, Fenced, InvalidInput
+from runs.domain.errors import BadRequest, Fenced, InvalidInput, ProviderUnavailable
 from runs.domain.plan import BranchSpec, Role
 from runs.domain.policies import Budget, OnFailure
 from runs.domain.results import (
@@ -329,3 +330,32 @@ async def test_no_commit_is_large() -> None:
     run = await World(children=3_000, store=store).run()
     assert max(store.sizes) <= FIRST_AHEAD
     assert run.counts[BranchStatus.SUCCEEDED] == 3_000
+
+
+async def test_no_more_calls_are_noted_as_sent_than_there_are_slots() -> None:
+    """After a crash those are repeated: an end is written before the call that takes its slot."""
+    draw = random.Random(5)
+
+    @dataclass
+    class Slow(MemoryStore):
+        most: int = 0
+
+        async def commit(self, batch: Batch) -> Committed:
+            for _ in range(draw.randrange(30)):
+                await asyncio.sleep(0)
+            committed = await super().commit(batch)
+            sent = sum(status is AttemptStatus.SENT for status in self.attempts.values())
+            self.most = max(self.most, sent)
+            return committed
+
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        for _ in range(draw.randrange(60)):
+            await asyncio.sleep(0)
+        if nth == 1 and draw.random() < 0.2:
+            raise ProviderUnavailable
+        return completion()
+
+    store = Slow()
+    run = await World(children=1_000, limit=100, store=store, client=ScriptedClient(reply)).run()
+    assert run.counts[BranchStatus.SUCCEEDED] == 1_000
+    assert 50 < store.most <= 100
