@@ -47,6 +47,9 @@ class MemoryStore:
     def __init__(self) -> None:
         self.rows: dict[Any, Any] = {}
 
+    async def turn(self) -> None:
+        """It can always be written to."""
+
     async def commit(self, batch: Any) -> Any:
         from runs.engine.protocols import Committed, Control
 
@@ -59,8 +62,11 @@ class MemoryStore:
         self.rows["late", late.branch] = late
 
 
-def _in_memory(writer: Any) -> MemoryStore:
-    return MemoryStore()
+def _in_memory(coordinator: Callable[..., Any]) -> Callable[..., Any]:
+    def made(run: Any, **parts: Any) -> Any:
+        return coordinator(run, **{**parts, "store": MemoryStore()})
+
+    return made
 
 
 class Unheard:
@@ -91,7 +97,7 @@ class Worker:
         workshop = _workshop(self._adjusted, self._hand_over)
         self._patches.enter_context(mock.patch.object(loop, "Workshop", workshop))
         if not self._keeps_rows:
-            in_memory = mock.patch.object(compose, "DatabaseStore", _in_memory)
+            in_memory = mock.patch.object(compose, "Coordinator", _in_memory(compose.Coordinator))
             self._patches.enter_context(in_memory)
             self._patches.enter_context(mock.patch.object(loop, "Doorbell", Unheard))
         loop.start(loop.LoopSettings())

@@ -36,8 +36,8 @@ class Answer:
 
 @dataclass(slots=True)
 class Reply:
-    """Sends an answer, whole or in part. `status`, `sent_all`, `sent_tokens` and `fault` are for the
-    ledger.
+    """Sends an answer, whole or in part. `status`, `fault`, `sent_all` and `sent_tokens` are for
+    the ledger.
 
     `pause_s`: seconds between tokens. `is_streamed`: as events, as the caller asked.
     """
