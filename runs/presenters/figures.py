@@ -26,6 +26,20 @@ def seconds(value: float | None) -> str:
     return duration(None if value is None else value * 1000)
 
 
+def about(seconds: float | None) -> str:
+    """A time nobody knows to the second: `under a second`, `about 34 s`, `about 2 min 10 s`."""
+    if seconds is None:
+        return "not known"
+    if seconds < 1:
+        return "under a second"
+    whole = round(seconds)
+    if whole < 60:
+        return f"about {whole} s"
+    if whole < 3600:
+        return f"about {whole // 60} min {whole % 60 // 5 * 5:02d} s"
+    return f"about {whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
 def money(usd: float | None) -> str:
     """US dollars, as fine as the amount needs: `$0`, `$0.0072`, `$1.24`, `$1,204`."""
     if usd is None:

@@ -8,7 +8,7 @@ from runs.planning import build, independence, rendering, waves
 from runs.planning.configuration import Configuration
 from runs.planning.estimate import Estimate
 from runs.presenters import plan_basis
-from runs.presenters.figures import money, plural, thousands, times
+from runs.presenters.figures import about, money, plural, thousands, times
 from runs.presenters.plan_tree import Tree, tree
 from runs.services.launching import Prepared
 
@@ -96,20 +96,6 @@ def _first_call(ready: Prepared) -> FirstCall:
         prompt=prompt[:LONGEST_SHOWN],
         is_cut=len(prompt) > LONGEST_SHOWN,
     )
-
-
-def about(seconds: float | None) -> str:
-    """A time nobody knows to the second: `under a second`, `about 34 s`, `about 2 min 10 s`."""
-    if seconds is None:
-        return "not known"
-    if seconds < 1:
-        return "under a second"
-    whole = round(seconds)
-    if whole < 60:
-        return f"about {whole} s"
-    if whole < 3600:
-        return f"about {whole // 60} min {whole % 60 // 5 * 5:02d} s"
-    return f"about {whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def _facts(ready: Prepared) -> Facts:

@@ -11,6 +11,7 @@ from runs.domain.states import OPEN_RUN
 from runs.metrics.definitions import DEFINITIONS, WASTED
 from runs.models import Run
 from runs.presenters import figures
+from runs.presenters.run_estimate import told_before
 from runs.presenters.run_rows import Look, bare_label, look
 from runs.queries import runs as queries
 
@@ -61,9 +62,11 @@ class Dear:
 
 @dataclass(frozen=True, slots=True)
 class CostSpent:
-    """`shares`: useful first; empty while nothing was spent. `by`: what they are measured in."""
+    """`shares`: useful first; empty while nothing was spent. `by`: what they are measured in.
+    `told`: what the estimate before the launch said, and how it did."""
 
     lines: tuple[Line, ...]
+    told: str
     shares: tuple[Share, ...]
     wasted: str
     by: str
@@ -77,7 +80,8 @@ def cost_spent(run: Run) -> CostSpent:
     parts = shares(kpis, is_money=is_money)
     wasted = 100 - parts[0].share if parts else 0
     return CostSpent(
-        lines=(*_roles(run), *_notes(run, is_money=is_money), *_estimate(run.estimate)),
+        lines=(*_roles(run), *_notes(run, is_money=is_money)),
+        told=told_before(run),
         shares=parts,
         wasted=f"{figures.percent(wasted / 100, 1)} wasted" if wasted else "",
         by=_by(kpis),
@@ -155,18 +159,6 @@ def _notes(run: Run, *, is_money: bool) -> list[Line]:
         amount = figures.money(kpis["unconfirmed_usd"])
         lines.append(Line("of it without usage, counted at most", amount, "muted"))
     return lines
-
-
-def _estimate(estimate: Mapping[str, Any]) -> list[Line]:
-    expected, most = estimate.get("cost_expected_usd"), estimate.get("cost_most_usd")
-    if not expected or most is None:
-        return []
-    amount = (
-        figures.money(most)
-        if expected == most
-        else f"{figures.money(expected)} – {figures.money(most)}"
-    )
-    return [Line("Estimate before", amount, "muted")]
 
 
 def _dearest(run: Run, *, is_money: bool) -> tuple[Dear, ...]:

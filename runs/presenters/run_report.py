@@ -1,8 +1,10 @@
 """A run's result as one plain object, for programs that launched it."""
 
+from dataclasses import asdict
 from typing import Any
 
 from runs.models import Run
+from runs.planning.hindsight import compared
 from runs.queries import runs as queries
 
 ENTRY = ("child", "kind", "reason", "value")
@@ -43,5 +45,9 @@ def report(run: Run) -> dict[str, Any]:
             if outcome.join.parent_number is not None
         ],
         "kpis": run.kpis,
+        "estimate": {
+            name: {**asdict(told), "is_within": told.is_within}
+            for name, told in compared(run.estimate, run.kpis).items()
+        },
         "warnings": run.warnings,
     }
