@@ -125,6 +125,7 @@ class Workshop:
             )
             if (not_before := connection.not_before.get(model)) is not None:
                 gate.restore(not_before.timestamp())
+            self._note_start(connection.id, model, gate.limit)
         gate.declare(
             self._share(connection.in_flight),
             self._rate_share(connection.calls_per_minute),
@@ -134,6 +135,12 @@ class Workshop:
 
     def _rate_share(self, per_minute: int | None) -> float | None:
         return per_minute / self._workers if per_minute else None
+
+    def _note_start(self, connection_id: int, model: str, limit: int) -> None:
+        if connection_id:
+            values = {"model": model, "limit": limit, "reason": LimiterChange.START}
+            row = LimiterChange(connection_id=connection_id, at=datetime.now(UTC), **values)
+            self._writer.submit(0, row.save)
 
     def _save(self, connection_id: int, model: str, change: Change) -> None:
         """Keep the gate's pause over a crash; at most once a second, the last change always."""

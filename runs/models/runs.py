@@ -345,6 +345,8 @@ class LimiterState(models.Model):
 class LimiterChange(models.Model):
     """A change of a limiter, with its reason; drawn on the run page."""
 
+    START = "first call since parweb started"  # a new process knows nothing of earlier cuts
+
     connection = models.ForeignKey(Connection, models.CASCADE)
     model = models.CharField(max_length=120)
     at = models.DateTimeField()

@@ -1,6 +1,6 @@
 """The time axis and the curve of calls in flight. `axis.js` says the same while live."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Any
@@ -16,6 +16,7 @@ STEPS = (
     *(n * HOUR for n in (1, 2, 4, 12, 24)),
 )
 SAMPLES = 240
+HEADROOM = 2  # a limit is drawn in proportion up to so many times the peak
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +104,37 @@ def curve(samples: list[int], top: int) -> str:
     return " ".join(points)
 
 
+def top_of(peak: int, most: int) -> int:
+    """What the picture's height stands for: a limit far above the peak must not flatten it."""
+    return max(peak, min(most, HEADROOM * peak)) if peak else most
+
+
+def limit_line(line: Sequence[tuple[int, int]], now: float, end: float, top: int) -> str:
+    """The steps of a limit as points of a polyline in the box of the curve."""
+    points, before = [], ""
+    for at, level in line:
+        if at > now:
+            break
+        x, y = f"{at / end * 1000:.1f}", f"{_height(level, top):.1f}"
+        points += [f"{x},{before}"] if before else []
+        points.append(f"{x},{y}")
+        before = y
+    return " ".join([*points, f"{min(now / end, 1) * 1000:.1f},{before}"]) if points else ""
+
+
+def place_shut(spans: Iterable[tuple[int, int]], now: float, end: float) -> list[str]:
+    """Stretches of the axis as styles, as far as they have come."""
+    seen = [(start, min(until, now)) for start, until in spans if start < now]
+    return [
+        f"left:{start / end * 100:.2f}%;width:{(until - start) / end * 100:.2f}%"
+        for start, until in seen
+    ]
+
+
+def place_mark(at: float, level: int, end: float, top: int) -> str:
+    """A mark on the line of the limit as a style; the box is as many pixels high as it says."""
+    return f"left:{at / end * 100:.2f}%;top:{_height(level, top):.1f}px"
+
+
 def _height(level: int, top: int) -> float:
-    return 58 - level / max(top, 1) * 48
+    return 58 - min(level / max(top, 1), 1) * 48

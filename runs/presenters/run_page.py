@@ -8,9 +8,10 @@ from runs.domain.states import OPEN_RUN, RunStatus
 from runs.live import wire
 from runs.models import Run
 from runs.presenters.run_aggregate import Aggregate, aggregate
-from runs.presenters.run_axis import Axis, axis_for, curve, in_flight_samples, place
+from runs.presenters.run_axis import place
 from runs.presenters.run_checks import Check, Contributions, checks, contributions
 from runs.presenters.run_cost import CostSpent, cost_spent
+from runs.presenters.run_flight import Flight, flight_of
 from runs.presenters.run_head import elapsed_ms, sentence
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, order_of
@@ -69,15 +70,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    axis: Axis
-    curve: str
-    area: str
-    limit_y: float | None
-    limit: int | None
-    peak: int
-    now: float
-    now_x: float
-    in_flight: int
+    flight: Flight
     chips: tuple[Chip, ...]
     state: str
     rows: tuple[Row, ...]
@@ -153,14 +146,7 @@ def branch_table(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
 
 
 def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> Timeline:
-    now = float(elapsed_ms(run) or 0)
-    last = max((span["ended"] or 0 for span in spans), default=0)
-    is_open = run.status in OPEN_RUN
-    axis = axis_for(now if is_open else max(last, now), is_open)
-    samples = in_flight_samples(spans, now, axis.end)
-    limit = _limit(run)
-    top = max([limit or 0, *samples])
-    line = curve(samples, top)
+    flight = flight_of(run, spans)
     chips = _chips(run)
     total = next(chip.count for chip in chips if chip.key == state)
     rows = queries.branch_rows(run, state=state, start=start, most=ROWS_A_PAGE)
@@ -171,18 +157,10 @@ def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> T
         rows.sort(key=order.key)
     after = start + len(rows)
     return Timeline(
-        axis=axis,
-        curve=line,
-        area=f"0,58 {line} {line.rsplit(' ', 1)[-1].split(',')[0]},58" if line else "",
-        limit_y=round(58 - limit / max(top, 1) * 48, 1) if limit else None,
-        limit=limit,
-        peak=max(samples, default=0),
-        now=now,
-        now_x=round(min(now / axis.end, 1) * 1000, 1),
-        in_flight=run.in_flight,
+        flight=flight,
         chips=chips,
         state=state,
-        rows=tuple(_row(run, row, now, axis.end, order) for row in rows),
+        rows=tuple(_row(run, row, flight.now, flight.axis.end, order) for row in rows),
         start=start,
         total=total,
         next_start=after if after < total else None,
@@ -224,13 +202,6 @@ def _chips(run: Run) -> tuple[Chip, ...]:
         )
         for key, word in FILTER_WORDS.items()
     )
-
-
-def _limit(run: Run) -> int | None:
-    """Calls at once: the connection's, or fewer where the run asks for fewer."""
-    asked = run.in_flight_wanted or run.spec.get("limits", {}).get("in_flight")
-    connection = run.connections.get(run.spec.get("call", {}).get("connection"), {})
-    return min((one for one in (asked, connection.get("in_flight")) if one), default=None)
 
 
 def snapshot(run: Run) -> dict[str, Any] | None:

@@ -56,6 +56,7 @@ SERIALISED = (
     "Its rate limit let so few calls through that running in parallel gained next to nothing. "
     "Ask for a higher limit, or spread the calls over another key or model."
 )
+LEAST_SEEN = 0.002  # of the wall: less is nothing
 LITTLE = 0.1  # of the wall: less than this is hardly any
 
 
@@ -96,7 +97,7 @@ def time_spent(run: Run) -> TimeSpent | None:
     stretches = tuple(
         Stretch(pattern, words, where[key], where[key] / wall, WHERE[key])
         for key, (pattern, words) in LABELS.items()
-        if where.get(key, 0) > 0
+        if where.get(key, 0) >= LEAST_SEEN * wall
     )
     found = verdict(run.kpis, where, wall)
     return TimeSpent(found, stretches, tuple(_facts(run, where, wall)), _hint(run.kpis))

@@ -10,6 +10,7 @@ from runs.models import Run
 from runs.presenters import run_export, run_page
 from runs.presenters.passes import listed
 from runs.presenters.run_branch import detail
+from runs.presenters.run_limits import limits_of
 from runs.queries import nested as nested_queries
 from runs.queries import passes
 from runs.queries import runs as queries
@@ -62,6 +63,14 @@ def panel(request: HttpRequest, run_id: int) -> HttpResponse:
         return render(request, "runs/_branch_table.html", context)
     context = {"run": run, "head": run_page.head(run), "panel": run_page.panel(run)}
     return render(request, "runs/_panel_refresh.html", context)
+
+
+@require_GET
+def limits(request: HttpRequest, run_id: int) -> HttpResponse:
+    """How the limit on calls in flight moved, for htmx."""
+    run = _run(request, run_id)
+    context = {"run": run, "head": run_page.head(run), "limits": limits_of(run)}
+    return render(request, "runs/_limits.html", context)
 
 
 @require_GET

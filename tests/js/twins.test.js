@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { axisFor, curve, inFlightSamples } from "../../static/js/live/axis.js";
+import { axisFor, curve, inFlightSamples, limitLine, placeMark, placeShut, topOf } from "../../static/js/live/axis.js";
 import { strip } from "../../static/js/live/kpis.js";
 import { look, segments } from "../../static/js/live/look.js";
 import { ordered } from "../../static/js/live/order.js";
@@ -40,6 +40,15 @@ test("calls in flight over time", () => {
   const { branches, now, end, samples } = axis.samples;
   assert.deepEqual(inFlightSamples(branches, now, end), samples);
   assert.equal(curve(samples, axis.curve.top), axis.curve.points);
+});
+
+test("the limit over the calls in flight", () => {
+  const { line, shut, marks, now, end, top, ...expected } = axis.limits;
+  assert.equal(limitLine(line, now, end, top), expected.points);
+  assert.deepEqual(placeShut(shut, now, end), expected.shut_styles);
+  assert.deepEqual(marks.map(([at, level]) => placeMark(at, level, end, top)), expected.mark_styles);
+  assert.equal(limitLine([], now, end, top), "");
+  for (const [peak, most, found] of axis.tops) assert.equal(topOf(peak, most), found);
 });
 
 for (const { name, run, cells } of fixture("kpis")) {

@@ -12,6 +12,7 @@ const STEPS = [
   ...[1, 2, 4, 12, 24].map((n) => n * HOUR),
 ];
 export const SAMPLES = 240;
+const HEADROOM = 2; // a limit is drawn in proportion up to so many times the peak
 
 export function axisFor(spanMs, isOpen) {
   const span = Math.max(spanMs, 500);
@@ -65,12 +66,43 @@ function eachSpan(branch, now, take) {
 
 export function curve(samples, top) {
   const points = [];
-  const height = (level) => (58 - (level / Math.max(top, 1)) * 48).toFixed(1);
   samples.forEach((level, n) => {
     const x = ((n / SAMPLES) * 1000).toFixed(1);
     const isTurn = n > 0 && samples[n - 1] !== level;
-    if (isTurn) points.push(`${x},${height(samples[n - 1])}`);
-    if (n === 0 || n === samples.length - 1 || isTurn) points.push(`${x},${height(level)}`);
+    if (isTurn) points.push(`${x},${height(samples[n - 1], top)}`);
+    if (n === 0 || n === samples.length - 1 || isTurn) points.push(`${x},${height(level, top)}`);
   });
   return points.join(" ");
 }
+
+// What the picture's height stands for: a limit far above the peak must not flatten it.
+export const topOf = (peak, most) => (peak ? Math.max(peak, Math.min(most, HEADROOM * peak)) : most);
+
+// The steps of a limit as points of a polyline in the box of the curve.
+export function limitLine(line, now, end, top) {
+  const points = [];
+  let before = "";
+  for (const [at, level] of line) {
+    if (at > now) break;
+    const x = ((at / end) * 1000).toFixed(1);
+    if (before) points.push(`${x},${before}`);
+    before = height(level, top);
+    points.push(`${x},${before}`);
+  }
+  if (points.length) points.push(`${(Math.min(now / end, 1) * 1000).toFixed(1)},${before}`);
+  return points.join(" ");
+}
+
+// Stretches of the axis as styles, as far as they have come.
+export function placeShut(spans, now, end) {
+  return spans.filter(([start]) => start < now).map(([start, until]) => {
+    const width = ((Math.min(until, now) - start) / end) * 100;
+    return `left:${((start / end) * 100).toFixed(2)}%;width:${width.toFixed(2)}%`;
+  });
+}
+
+// A mark on the line of the limit as a style; the box is as many pixels high as it says.
+export const placeMark = (at, level, end, top) =>
+  `left:${((at / end) * 100).toFixed(2)}%;top:${height(level, top)}px`;
+
+const height = (level, top) => (58 - Math.min(level / Math.max(top, 1), 1) * 48).toFixed(1);

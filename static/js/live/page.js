@@ -185,6 +185,7 @@ document.addEventListener("click", async (event) => {
 
 // The navigation counts live runs; the prose brings the number along.
 root.addEventListener("htmx:afterSwap", () => {
+  isDirty = true; // the history of the limit is drawn, too
   const now = Number(root.querySelector("[data-live-now]")?.dataset.liveNow ?? -1);
   if (now < 0) return;
   for (const place of document.querySelectorAll("[data-live-runs]")) {

@@ -1,10 +1,10 @@
 // The timeline: axis, curve and the lines of the branches in view. Only those are in the page.
 
-import { axisFor, curve, inFlightSamples } from "./axis.js";
+import { axisFor, curve, inFlightSamples, limitLine, placeMark, placeShut, topOf } from "./axis.js";
 import { hiding, unfolded } from "./folding.js";
 import { Line } from "./line.js";
 import { ordered } from "./order.js";
-import { thousands } from "./text.js";
+import { escape, thousands } from "./text.js";
 
 const OVERSCAN = 8;
 const CURVE_EVERY_MS = 250;
@@ -27,6 +27,7 @@ export class Timeline {
     this.picked = null;
     this.focused = null;
     this.drawnCurve = 0;
+    this.pictured = {};
     this.begin();
   }
 
@@ -99,21 +100,40 @@ export class Timeline {
   }
 
   drawCurve() {
-    const samples = inFlightSamples(this.branches, this.now, this.axis.end);
-    const limit = this.run.limit ?? 0;
+    const { now, axis: { end } } = this;
+    const samples = inFlightSamples(this.branches, now, end);
+    const { line: limits, shut, marks } = this.readLimits();
     const peak = samples.reduce((a, b) => Math.max(a, b), 0);
-    const top = Math.max(peak, limit);
+    const levels = limits.map(([, level]) => level);
+    const top = topOf(peak, Math.max(0, ...levels));
     const line = curve(samples, top);
-    const end = line.slice(line.lastIndexOf(" ") + 1).split(",")[0];
+    const last = line.slice(line.lastIndexOf(" ") + 1).split(",")[0];
     this.section.querySelector("[data-curve]").setAttribute("points", line);
-    this.section.querySelector("[data-area]").setAttribute("points", line ? `0,58 ${line} ${end},58` : "");
-    const bar = this.section.querySelector("[data-limit]");
-    const y = limit ? (58 - (limit / top) * 48).toFixed(1) : -9;
-    for (const [name, value] of [["y1", y], ["y2", y], ["x2", Math.min(this.now / this.axis.end, 1) * 1000]]) {
-      bar.setAttribute(name, value);
+    this.section.querySelector("[data-area]").setAttribute("points", line ? `0,58 ${line} ${last},58` : "");
+    this.section.querySelector("[data-limit]").setAttribute("points", limitLine(limits, now, end, top));
+    this.picture("[data-shut]", placeShut(shut, now, end).map((style) => `<i class="shut" style="${style}"></i>`));
+    this.picture("[data-marks]", marks.map(([at, level, kind, title]) =>
+      `<i class="mark" data-kind="${kind}" style="${placeMark(at, level, end, top)}" title="${escape(title)}"></i>`));
+    const flight = this.isOpen ? `${this.run.in_flight} in flight` : `at most ${Math.max(peak, this.run.kpis.peak_in_flight ?? 0)} in flight`;
+    put(this.section.querySelector("[data-flight]"), levels.length ? `${flight}, ${limitWords(levels, this.isOpen)}` : flight);
+  }
+
+  // The limit's history comes with a fragment of the page that htmx keeps fresh.
+  readLimits() {
+    const text = this.section.querySelector("[data-limits]")?.dataset.limits;
+    if (text && text !== this.limitsText) {
+      this.limitsText = text;
+      this.limits = JSON.parse(text);
     }
-    const flight = this.isOpen ? `${this.run.in_flight} in flight` : `at most ${peak} in flight`;
-    put(this.section.querySelector("[data-flight]"), limit ? `${flight}, limit ${limit}` : flight);
+    return this.limits ?? { line: [], shut: [], marks: [] };
+  }
+
+  // A part of the picture, written only where it changed: a title that is being read stays.
+  picture(part, pieces) {
+    const html = pieces.join("");
+    if (this.pictured[part] === html) return;
+    this.pictured[part] = html;
+    this.section.querySelector(part).innerHTML = html;
   }
 
   drawChips() {
@@ -287,6 +307,11 @@ export class Timeline {
 const STATES = {
   pending: "waiting", running: "live", succeeded: "done", failed: "failed", cancelled: "done", spared: "done",
 };
+
+function limitWords(levels, isOpen) {
+  const [low, high] = [Math.min(...levels), Math.max(...levels)];
+  return isOpen || low === high ? `limit ${levels.at(-1)}` : `limit ${low} to ${high}`;
+}
 
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from runs.presenters import figures
-from runs.presenters.run_axis import axis_for, curve, in_flight_samples
+from runs.presenters.run_axis import (
+    axis_for,
+    curve,
+    in_flight_samples,
+    limit_line,
+    place_mark,
+    place_shut,
+    top_of,
+)
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, levels_above
 from runs.presenters.run_rows import look, segments
@@ -56,6 +64,17 @@ def test_calls_in_flight_are_counted_alike() -> None:
     assert samples == case["samples"]
     expected = table("axis")["curve"]
     assert curve(samples, expected["top"]) == expected["points"]
+
+
+def test_the_limit_is_drawn_alike() -> None:
+    case = table("axis")["limits"]
+    now, end, top = case["now"], case["end"], case["top"]
+    assert limit_line(case["line"], now, end, top) == case["points"]
+    assert place_shut(case["shut"], now, end) == case["shut_styles"]
+    marks = [place_mark(at, level, end, top) for at, level in case["marks"]]
+    assert marks == case["mark_styles"]
+    assert limit_line([], now, end, top) == ""
+    assert all(top_of(peak, most) == found for peak, most, found in table("axis")["tops"])
 
 
 @pytest.mark.parametrize("case", table("kpis"), ids=lambda case: case["name"])
