@@ -15,6 +15,8 @@ from runs.execution.figures import RunningFigures
 from runs.execution.learning import LearningStore
 from runs.execution.limiter import Change, Gate
 from runs.execution.load import Loaded, LoadedConnection
+from runs.execution.shared_redis import RedisExchange
+from runs.execution.shared_wire import Share
 from runs.execution.store import Writer
 from runs.models import LimiterChange, LimiterState
 from runs.providers import registry
@@ -67,10 +69,15 @@ class Workshop:
         *,
         workers: int,
         private_hosts: tuple[str, ...],
+        worker: str = "",
+        redis_url: str = "",
     ) -> None:
+        """`worker`: this process's own name among the `workers` that share a Redis."""
         self._writer = writer
         self._observer = observer
         self._workers = workers
+        self._worker = worker
+        self._exchange = RedisExchange(redis_url) if redis_url else None
         self._private_hosts = private_hosts
         self._clients: dict[tuple[str, ...], ModelClient] = {}
         self._gates: dict[tuple[int, str], Gate] = {}
@@ -90,9 +97,7 @@ class Workshop:
                 loaded.state,
                 clock,
                 is_private=any(c.is_private for c in loaded.connections.values()),
-                limit=min(
-                    (self._share(c.in_flight) for c in loaded.connections.values()), default=1
-                ),
+                limit=min((self._of(c.in_flight) for c in loaded.connections.values()), default=1),
                 baseline=loaded.baseline,
                 on_call=self._writer.observe_call,
             ),
@@ -110,31 +115,39 @@ class Workshop:
             self._clients[key] = registry.client(mapping, private_hosts=self._private_hosts)
         return self._clients[key]
 
-    def _share(self, limit: int) -> int:
-        """Until the workers share one gate, each takes its part of the limit."""
-        return max(limit // self._workers, 1)
+    def _share(self, key: tuple[int, str]) -> Share | None:
+        if self._exchange is None:
+            return None
+        return Share(self._exchange, f"{key[0]}:{key[1]}", self._worker, self._workers)
+
+    def _of(self, limit: int) -> int:
+        """What this worker may use of a connection's limit: all, where the workers share it."""
+        return limit if self._exchange else max(limit // self._workers, 1)
 
     def _gate(self, connection: LoadedConnection, model: str) -> Gate:
         key = (connection.id, model)
         gate = self._gates.get(key)
         if gate is None:
             gate = self._gates[key] = Gate(
-                self._share(connection.in_flight),
+                self._of(connection.in_flight),
                 is_known=connection.is_private or model in connection.not_before,
                 on_change=lambda change: self._save(connection.id, model, change),
+                share=self._share(key),
             )
             if (not_before := connection.not_before.get(model)) is not None:
                 gate.restore(not_before.timestamp())
             self._note_start(connection.id, model, gate.limit)
         gate.declare(
-            self._share(connection.in_flight),
-            self._rate_share(connection.calls_per_minute),
-            self._rate_share(connection.tokens_per_minute),
+            self._of(connection.in_flight),
+            self._rate_of(connection.calls_per_minute),
+            self._rate_of(connection.tokens_per_minute),
         )
         return gate
 
-    def _rate_share(self, per_minute: int | None) -> float | None:
-        return per_minute / self._workers if per_minute else None
+    def _rate_of(self, per_minute: int | None) -> float | None:
+        if not per_minute:
+            return None
+        return per_minute if self._exchange else per_minute / self._workers
 
     def _note_start(self, connection_id: int, model: str, limit: int) -> None:
         if connection_id:
@@ -163,6 +176,9 @@ class Workshop:
         self._writer.submit(0, lambda: save_change(*key, change))
 
     async def close(self) -> None:
+        await asyncio.gather(*(gate.close() for gate in self._gates.values()))
+        if self._exchange is not None:
+            await self._exchange.close()
         await asyncio.gather(
             *(client.close() for client in self._clients.values()), return_exceptions=True
         )

@@ -46,12 +46,14 @@ Result = TypeVar("Result")
 class LoopSettings:
     """`runs_at_once`: runs this process works on side by side. `sweep_s`: seconds between looks
     for runs without an owner. `is_alone`: nobody else works on this database, so that leases found
-    at the start are dead. `workers`: processes that share a provider's limits."""
+    at the start are dead. `workers`: processes that share a provider's limits, through the Redis
+    at `redis_url`."""
 
     runs_at_once: int = 20
     sweep_s: float = 1.0
     is_alone: bool = True
     workers: int = 1
+    redis_url: str = ""
     private_hosts: tuple[str, ...] = ()
 
 
@@ -106,6 +108,8 @@ class EngineLoop:
             self._writer,
             self._bell,
             workers=self._settings.workers,
+            worker=self._owner,
+            redis_url=self._settings.redis_url,
             private_hosts=self._settings.private_hosts,
         )
         if self._settings.is_alone:

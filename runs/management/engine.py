@@ -15,5 +15,6 @@ def loop_settings() -> LoopSettings:
         sweep_s=SWEEP_CLUSTER_S if settings.IS_CLUSTER else SWEEP_EMBEDDED_S,
         is_alone=not settings.IS_CLUSTER,
         workers=settings.PARWEB_WORKERS if settings.IS_CLUSTER else 1,
+        redis_url=settings.PARWEB_REDIS_URL,
         private_hosts=tuple(settings.PARWEB_PRIVATE_HOSTS),
     )

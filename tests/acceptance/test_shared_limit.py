@@ -1,0 +1,88 @@
+"""Three workers under one provider key keep its limit together, with Redis and without."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance import oracle
+from tests.cluster import Cluster, StartCluster
+from tests.processes import Simulator, StartSimulator
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+WORKERS = 3
+RATE = 50.0  # calls a second
+RUNS = 3  # a run is worked on by one worker
+REASONS = "SELECT reason FROM runs_limiterchange ORDER BY id"
+
+
+def launch(
+    cluster: Cluster, simulator: Simulator, tmp_path: Path, calls: int
+) -> list[oracle.Launch]:
+    """So many calls in several runs under one connection."""
+    provider = {
+        "name": "shared", "kind": "simulated", "base_url": simulator.base_url,
+        "in_flight": 64, "calls_per_minute": RATE * 60,
+    }  # fmt: skip
+    files = [
+        oracle.run_file(
+            tmp_path / f"run{n}.yaml", simulator.base_url, calls // RUNS,
+            provider=provider, call={"connection": "shared", "model": "simulated"},
+            input={"text": "\n".join(f"run {n}, line {i}" for i in range(calls // RUNS))},
+        )
+        for n in range(RUNS)
+    ]  # fmt: skip
+    return [
+        oracle.launch(cluster.data, "--file", str(file), **cluster.environment) for file in files
+    ]
+
+
+def check_whole(cluster: Cluster, launched: list[oracle.Launch], calls: int) -> None:
+    results = [one.result() for one in launched]
+    assert [result["status"] for result in results] == ["succeeded"] * RUNS, results
+    assert sum(result["branches"]["succeeded"] for result in results) == calls
+    owners = oracle.query(cluster.database_url, "SELECT count(DISTINCT lease_owner) FROM runs_run")
+    print(f"workers that took part: {owners[0][0]}")
+
+
+def told_by(entries: list[dict[str, Any]]) -> tuple[float, int, int]:
+    """From the ledger: calls a second, and how many were answered and refused."""
+    starts = [entry["at"] for entry in entries if entry["event"] == "start"]
+    ends = [entry["status"] for entry in entries if entry["event"] == "end"]
+    answered, refused = ends.count(200), ends.count(429)
+    return answered / (max(starts) - min(starts)), answered, refused
+
+
+def test_workers_keep_one_limit_together(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=WORKERS)
+    simulator = start_simulator("--latency", "fixed:0.1", "--limit-rpm", f"{RATE * 60:g}")
+    launched = launch(cluster, simulator, tmp_path, calls := 300)
+    check_whole(cluster, launched, calls)
+    goodput, answered, refused = told_by(simulator.entries())
+    print(f"goodput {goodput:.1f}/s, {refused} refused")
+    assert answered == calls
+    assert goodput >= 0.85 * RATE, "runs begin and end at different moments"
+    assert refused <= 0.02 * calls
+
+
+def test_workers_keep_the_limit_at_their_shares_while_redis_is_away(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=WORKERS)
+    simulator = start_simulator("--latency", "fixed:0.1", "--limit-rpm", f"{RATE * 60:g}")
+    launched = launch(cluster, simulator, tmp_path, calls := 600)
+    oracle.wait_for_starts(simulator, calls // 6)
+    cluster.valkey.terminate()
+    time.sleep(3.0)
+    cluster.valkey.start()
+    check_whole(cluster, launched, calls)
+    _, answered, refused = told_by(simulator.entries())
+    assert answered == calls
+    assert refused <= 0.05 * calls
+    reasons = {reason for (reason,) in oracle.query(cluster.database_url, REASONS)}
+    assert any("Redis is away" in reason for reason in reasons), reasons
+    assert any("Redis is back" in reason for reason in reasons), reasons
