@@ -34,9 +34,10 @@ class LearningStore(DatabaseStore):
         self._planner = planner
 
     async def commit(self, batch: Batch) -> Committed:
+        is_end = batch.run.ended_ms is not None  # it may end while an earlier batch is written
         committed = await super().commit(batch)
         is_first = batch.run.pass_n == 1 and not committed.late
-        if is_first and batch.run.ended_ms is not None and batch.run.status in LEARNED_FROM:
+        if is_end and is_first and batch.run.status in LEARNED_FROM:
             await self._learn(batch.run)
         return committed
 
