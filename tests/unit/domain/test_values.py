@@ -61,3 +61,14 @@ def test_a_cost_is_unknown_where_price_or_usage_is():
 
 def test_the_upper_bound_counts_bytes_and_every_message():
     assert input_upper_bound("é", "", "a") == 2 + 64 + 1 + 64
+
+
+def test_a_bound_holds_however_much_of_the_input_is_cached() -> None:
+    assert Price(2.0, 8.0, 0.5).most(1_000_000, 500_000) == 6.0
+    assert Price(2.0, 8.0, 3.0).most(1_000_000, 500_000) == 7.0
+
+
+def test_a_schema_is_part_of_what_a_call_may_read() -> None:
+    without = input_upper_bound("system", "prompt")
+    schema = {"type": "object", "properties": {"ä": {"type": "string"}}}
+    assert input_upper_bound("system", "prompt", schema=schema) >= without + len(str(schema))

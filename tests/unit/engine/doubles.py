@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runs.domain.errors import Fenced
@@ -225,9 +225,13 @@ class World:
     figures: Counting = field(default_factory=Counting)
     planner: ListPlanner | None = None
     clock: StillClock | HandClock = field(default_factory=StillClock)
+    make_gate: Callable[[int], Gate] = Gate
 
     def __post_init__(self) -> None:
-        self.state = RunState(
+        self.state = self._fresh()
+
+    def _fresh(self) -> RunState:
+        return RunState(
             id=1,
             fence=1,
             seq=0,
@@ -242,7 +246,7 @@ class World:
         )
 
     def coordinator(self) -> Coordinator:
-        self.gate = Gate(self.limit)
+        self.gate = self.make_gate(self.limit)
         return Coordinator(
             self.state,
             planner=self.planner or ListPlanner(self.merges),
@@ -253,6 +257,14 @@ class World:
             figures=self.figures,
             gate=lambda connection, model: (self.gate, self.client),
         )
+
+    def take_up(self) -> None:
+        """The state as another owner loads it, once this one has given the run up."""
+        left = self.state
+        kept = ("spent_usd", "spent_tokens", "calls", "excess", "attempts", "seq")
+        self.state = replace(self._fresh(), **{name: getattr(left, name) for name in kept})
+        for branch in left.branches.values():
+            self.state.add(branch)
 
     async def run(self) -> RunState:
         async with asyncio.timeout(10):
