@@ -13,25 +13,30 @@ LEAST_PAUSE_S = 0.01  # faster tokens are sent several at a time: timers cost mo
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is to be said: its pieces (a token each), how it ends, and the tokens it read."""
+    """What is to be said: its pieces (a token each), how it ends, and the tokens it read, of them
+    `cached_tokens` from a cache."""
 
     pieces: tuple[str, ...]
     finish: str
     input_tokens: int
+    cached_tokens: int = 0
 
     @property
     def text(self) -> str:
         return "".join(self.pieces)
 
     @property
-    def usage(self) -> dict[str, int]:
+    def usage(self) -> dict[str, Any]:
         """As the API counts."""
         count = len(self.pieces)
-        return {
+        usage = {
             "prompt_tokens": self.input_tokens,
             "completion_tokens": count,
             "total_tokens": self.input_tokens + count,
         }
+        if not self.cached_tokens:
+            return usage
+        return {**usage, "prompt_tokens_details": {"cached_tokens": self.cached_tokens}}
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -93,13 +94,18 @@ class Simulator:
         rng = random.Random(seed_of(self._settings.seed, asked.digest, times_before))
         latency_s = self._settings.latency.draw_s(rng)
         fault_now = partial(self._fault, asked, times_before, rng.random())
-        reply = self._reply(asked, answer(asked, rng, self._settings.tokens), exchange)
+        reply = self._reply(asked, self._answer(asked, rng), exchange)
         reply.fault = fault_now()
         self._start(request, asked, reply)
         try:
             await self._give(request, asked, reply, latency_s, fault_now)
         finally:
             self._end(request, reply)
+
+    def _answer(self, asked: Question, rng: random.Random) -> Answer:
+        given = answer(asked, rng, self._settings.tokens)
+        cached = int(given.input_tokens * min(self._settings.cached, 1.0))
+        return replace(given, cached_tokens=cached) if cached else given
 
     async def _give(
         self,
@@ -179,6 +185,7 @@ class Simulator:
             model=asked.model,
             input_tokens=reply.answer.input_tokens,
             fault=reply.fault,
+            cached_tokens=reply.answer.cached_tokens,
         )
 
     def _end(self, request: Request, reply: Reply) -> None:

@@ -55,6 +55,7 @@ class Settings:
     latency: Latency = Latency("fixed", (0.0,))
     tokens_per_second: float = 0.0
     tokens: int = 60
+    cached: float = 0.0
     limit_rpm: float = 0.0
     limit_tpm: float = 0.0
     limit_in_flight: int = 0
@@ -185,6 +186,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pace of each stream; 0, the default, sends the answer at once",
     )
     add("--tokens", default=60, metavar="N", help="typical length of a text answer (default 60)")
+    add("--cached", default=0, metavar="SHARE", help="of the tokens it reads, counted as cached")
     add("--limit-rpm", default=0, metavar="N", help="requests a minute before it answers 429")
     add("--limit-tpm", default=0, metavar="N", help="tokens a minute before it answers 429")
     add("--limit-in-flight", default=0, metavar="N", help="calls at once before it answers 429")
