@@ -3,7 +3,7 @@
 The rule and its reasons: docs/hedging.md, after Dean and Barroso, "The Tail at Scale" (2013).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import exp, log
 
 QUANTILE = 0.95
@@ -58,7 +58,8 @@ def _count(counts: dict[int, float], ms: int) -> None:
 
 
 class Threshold:
-    """The p95 of one kind of call, worked out anew once a fiftieth more have ended."""
+    """The p95 of one kind of call, worked out anew once a fiftieth more have ended, or a tenth of
+    those that were open."""
 
     def __init__(self) -> None:
         self.latencies = Latencies()
@@ -69,9 +70,11 @@ class Threshold:
     def is_due(self) -> bool:
         return self.latencies.ended >= self._next_at
 
-    def renew(self, open_ms: Iterable[int]) -> None:
+    def renew(self, open_ms: Sequence[int]) -> None:
+        ended = self.latencies.ended
         self.ms = self.latencies.quantile(QUANTILE, open_ms)
-        self._next_at = self.latencies.ended + max(1, min(self.latencies.ended, FADES_AFTER) // 50)
+        step = min(ended, FADES_AFTER) // 50
+        self._next_at = ended + max(1, min(step, len(open_ms) // 10))
 
 
 def may_hedge(share: float, calls: int, hedges: int) -> bool:

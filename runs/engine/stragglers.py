@@ -73,7 +73,7 @@ class Stragglers:
         if watch.threshold.is_due:
             now = self._clock.now_ms()
             opened = [*watch.alone.values(), *watch.others.values()]
-            watch.threshold.renew(now - at for at in opened)
+            watch.threshold.renew([now - at for at in opened])
 
     def look(self, branch: BranchState) -> None:
         """A slot is free: perhaps a call like this one is overdue."""

@@ -83,13 +83,13 @@ def in_flight_samples(branches: Iterable[Mapping[str, Any]], now: float, end: fl
 
 
 def _spans(branch: Mapping[str, Any], now: float) -> Iterable[tuple[float, float]]:
-    for earlier in parse_trail(branch["trail"]):
+    after = 0.0
+    for earlier in parse_trail(branch["trail"], now):
         yield earlier.sent, earlier.ended
+        after = after if earlier.is_beside else earlier.ended
     is_sent = branch["status"] in ("running", "succeeded", "failed", "cancelled")
-    if is_sent and branch["sent"] is not None:
-        ended = now if branch["ended"] is None else branch["ended"]
-        if not branch["trail"] or branch["sent"] >= parse_trail(branch["trail"])[-1].ended:
-            yield branch["sent"], ended
+    if is_sent and branch["sent"] is not None and branch["sent"] >= after:
+        yield branch["sent"], now if branch["ended"] is None else branch["ended"]
 
 
 def curve(samples: list[int], top: int) -> str:

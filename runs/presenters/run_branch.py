@@ -105,7 +105,7 @@ def _answer_title(branch: Branch, text: str) -> str:
 
 
 def _facts(branch: Branch, attempts: Sequence[Attempt], now: int) -> tuple[tuple[str, str], ...]:
-    calling = sum(_took(one, now) for one in attempts)
+    calling = _calling(attempts, now)
     is_open = branch.status in ("pending", "running")
     end = now if is_open or branch.ended_ms is None else branch.ended_ms
     waited = None if branch.ready_ms is None else max(end - branch.ready_ms - calling, 0)
@@ -122,10 +122,15 @@ def _facts(branch: Branch, attempts: Sequence[Attempt], now: int) -> tuple[tuple
     return tuple(facts)
 
 
-def _took(attempt: Attempt, now: int) -> int:
-    if attempt.sent_ms is None:
-        return 0
-    return (now if attempt.ended_ms is None else attempt.ended_ms) - attempt.sent_ms
+def _calling(attempts: Sequence[Attempt], now: int) -> int:
+    """Milliseconds in which a call was open; two beside each other count once."""
+    total = until = 0
+    for attempt in attempts:  # in order of sending
+        if attempt.sent_ms is not None and attempt.status != "lost":
+            end = now if attempt.ended_ms is None else attempt.ended_ms
+            total += max(end - max(attempt.sent_ms, until), 0)
+            until = max(until, end)
+    return total
 
 
 def _steps(branch: Branch, attempts: Sequence[Attempt]) -> list[Step]:
@@ -136,7 +141,7 @@ def _steps(branch: Branch, attempts: Sequence[Attempt]) -> list[Step]:
         if since is not None and sent - since >= LEAST_WAIT_MS:
             steps.append(Step("", _wait_words(attempt, sent - since)))
         steps.append(_try(attempt, sent))
-        since = attempt.ended_ms
+        since = None if attempt.ended_ms is None else max(attempt.ended_ms, since or 0)
     return steps
 
 
@@ -160,7 +165,8 @@ def _try(attempt: Attempt, sent: int) -> Step:
         word = str(attempt.status_code or ERROR_WORDS.get(attempt.error_kind, "failed"))
     if attempt.status == "throttled":
         word = f"throttled, {attempt.status_code}" if attempt.status_code else "throttled"
-    return Step(icon, f"Try {attempt.number} · {word}", when, " ".join(_why(attempt)))
+    beside = "hedge, " if attempt.is_hedge else ""
+    return Step(icon, f"Try {attempt.number} · {beside}{word}", when, " ".join(_why(attempt)))
 
 
 _TRIES = {

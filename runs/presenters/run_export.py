@@ -20,6 +20,7 @@ ATTEMPT_FIELDS = (
     "number", "status", "ready_ms", "admitted_ms", "sent_ms", "first_token_ms", "ended_ms",
     "held_ms", "held_reason", "status_code", "retry_after_s", "error_kind", "error",
     "input_tokens", "output_tokens", "cost_usd", "is_cost_confirmed",
+    "is_hedge",
 )  # fmt: skip
 PASS_FIELDS = (
     "n", "kind", "settings", "status", "outcome", "reason", "calls", "spent_usd", "started_at",

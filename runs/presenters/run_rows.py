@@ -2,7 +2,7 @@
 
 Times are milliseconds since the launch. Phases by letter: w waits, t held by the rate limit,
 f before the first token, s streaming, d done, j done by a join's own call, x failed try,
-p spared, c cancelled.
+p spared, c cancelled, h an attempt beside the one that counted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +13,7 @@ from runs.presenters import figures
 
 FAILED_MARK_MS = 120.0
 DONE = frozenset("dj")  # drawn however short
+OPEN_HEDGE = "-:hedge"
 JOIN_ROLES = frozenset({"merge", "judge"})
 # Of each method, the roles whose answers it reads as values.
 READ_ROLES: Mapping[str, frozenset[str]] = {
@@ -44,6 +45,11 @@ class Try:
     ended: float
     status: str
 
+    @property
+    def is_beside(self) -> bool:
+        """Whether it ran beside the next one, or beside the branch's own call."""
+        return self.status == "hedge"
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -55,24 +61,32 @@ class Look:
     note: str
 
 
-def parse_trail(trail: str) -> list[Try]:
-    """`"20-740:error 880-2320:throttled"` as tries."""
+def parse_trail(trail: str, now: float = 0.0) -> list[Try]:
+    """`"20-740:error 880-2320:throttled"` as tries. A hedge without an end is open until `now`."""
     tries = []
     for entry in trail.split():
         span, _, status = entry.partition(":")
         sent, _, ended = span.partition("-")
-        tries.append(Try(float(sent), float(ended or sent), status))
+        open_end = max(now, float(sent)) if status == "hedge" else sent
+        tries.append(Try(float(sent), float(ended or open_end), status))
     return tries
 
 
 def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
-    """The phases of a branch up to `now`, in order."""
-    tries = parse_trail(branch["trail"])
+    """The phases of a branch up to `now`, in order; attempts beside others lie over them."""
+    tries = parse_trail(branch["trail"], now)
     start = branch["ready"] if branch["ready"] is not None else 0
     held = max(branch["held"] - _after_throttling(tries, branch["sent"]), 0.0)
     found: list[Segment] = []
     cursor, is_throttled = float(start), False
-    for earlier in tries:
+    for place, earlier in enumerate(tries):
+        if earlier.is_beside:
+            after = _sent_after(tries, place, branch["sent"])
+            if earlier.sent <= after:
+                held = _wait(found, cursor, earlier.sent, held, is_throttled)
+                cursor, is_throttled = after, False
+            found.append(("h", earlier.sent, earlier.ended))
+            continue
         held = _wait(found, cursor, earlier.sent, held, is_throttled)
         _failed_try(found, earlier)
         cursor, is_throttled = earlier.ended, earlier.status == "throttled"
@@ -80,8 +94,15 @@ def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
     return [(kind, a, b) for kind, a, b in found if b > a or kind in DONE]
 
 
+def _sent_after(tries: Sequence[Try], place: int, sent: float | None) -> float:
+    """When the attempt was sent beside which the one at `place` ran."""
+    later = (one.sent for one in tries[place + 1 :] if not one.is_beside)
+    return next(later, tries[place].sent if sent is None else sent)
+
+
 def _after_throttling(tries: Sequence[Try], sent: float | None) -> float:
     """Of the time held, what followed a 429: drawn there, and not again before a first try."""
+    tries = [one for one in tries if not one.is_beside]
     pairs = zip(tries, [*(one.sent for one in tries[1:]), sent or 0], strict=False)
     return sum(max(b - one.ended, 0) for one, b in pairs if one.status == "throttled")
 
@@ -169,6 +190,8 @@ def _look_done(branch: Mapping[str, Any], reads: Collection[str]) -> Look:
 def _look_running(branch: Mapping[str, Any], now: float) -> Look:
     if branch["first"] is not None:
         return Look("live", "live", "streaming", f"{figures.duration(now - branch['sent'])}…")
+    if branch["trail"].endswith(OPEN_HEDGE):
+        return Look("live", "live", "asked twice", "slow: asked twice")
     if branch["tries"] > 1:
         return Look("live", "live", "asking again", f"first token, try {branch['tries']}")
     return Look("live", "live", "asked", "first token…")

@@ -14,8 +14,10 @@ from django.utils import timezone
 from runs.domain.errors import Fenced
 from runs.domain.states import RunStatus
 from runs.execution import lease, loop
+from runs.execution.load import load
 from runs.execution.store import Writer
-from tests.factories import make_run
+from runs.models import Run
+from tests.factories import make_attempt, make_branch, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +30,12 @@ def writer() -> Iterator[Writer]:
     writer.start()
     yield writer
     writer.stop()
+
+
+def claim(run: Run) -> lease.Claim:
+    claimed = lease.claim(run.pk, "test")
+    assert claimed is not None
+    return claimed
 
 
 async def test_the_writer_outlives_those_who_no_longer_wait(writer: Writer) -> None:
@@ -52,6 +60,34 @@ def test_a_lease_that_was_given_up_is_not_renewed(user: User) -> None:
 def test_a_lease_that_another_holds_is_told_as_lost(user: User) -> None:
     run = make_run(user, status=RunStatus.RUNNING, lease_owner="other", fence=2)
     assert lease.renew({run.pk: 1, run.pk + 1: 1}) == [run.pk, run.pk + 1]
+
+
+def test_both_attempts_of_a_hedged_branch_are_lost_by_a_crash(user: User) -> None:
+    run = make_run(user, launched_at=timezone.now())
+    done = make_branch(run, 0, "billing", status="succeeded", tries=2, trail="10-90:hedge")
+    make_attempt(done, 1, status="aborted", error_kind="hedge", cost_usd=0.5, reserved_usd=0.5)
+    make_attempt(done, 2, status="ok", is_hedge=True, cost_usd=0.25, reserved_usd=0.5)
+    slow = make_branch(run, 1, status="running", tries=2, trail="10-20:error 30-:hedge")
+    make_attempt(slow, 1, status="sent", sent_ms=25, reserved_usd=0.5)
+    make_attempt(slow, 2, status="sent", sent_ms=30, reserved_usd=0.5, is_hedge=True)
+    state = load(claim(run)).state
+    branch = state.branches[1]
+    assert [attempt.status for attempt in state.lost] == ["lost", "lost"]
+    assert branch.trail == "10-20:error 25-:lost 30-:lost"
+    assert (branch.tries, branch.errors, branch.cost_usd) == (2, 0, 1.0)
+    assert state.spent_usd == 1.75
+    assert state.calls == 4
+    assert state.branches[0].status == "succeeded"
+    assert state.branches[0].trail == "10-90:hedge"
+
+
+def test_two_attempts_that_failed_side_by_side_are_one_error_after_a_crash(user: User) -> None:
+    run = make_run(user, launched_at=timezone.now())
+    branch = make_branch(run, 0, status="pending", tries=3)
+    make_attempt(branch, 1, status="error", error_kind="unavailable")
+    make_attempt(branch, 2, status="error", error_kind="unavailable", is_hedge=True)
+    make_attempt(branch, 3, status="error", error_kind="unavailable")
+    assert load(claim(run)).state.branches[0].errors == 2
 
 
 def test_a_run_whose_rows_cannot_be_read_for_now_is_tried_again(

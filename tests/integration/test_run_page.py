@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from runs.models import Item, Join, Outcome, Run, row_id
+from runs.models import Branch, Item, Join, Outcome, Run, row_id
 from tests.factories import make_attempt, make_branch, make_run, sectioning_spec
 
 pytestmark = pytest.mark.django_db
@@ -235,6 +235,27 @@ def test_a_failed_branch_shows_each_try_and_the_wait_between(signed_in: Client, 
     assert "0.3 s until the next try" in html
     assert "Try 2 · timed out" in html
     assert "Usage unknown: counted at the $0.0020" in html
+
+
+def test_a_hedged_branch_shows_both_its_attempts(signed_in: Client, user: User) -> None:
+    run = sections(user)
+    branch = run.branches.get(number=0)
+    branch.attempts.all().delete()
+    Branch.objects.filter(pk=branch.pk).update(
+        ready_ms=0, sent_ms=2000, ended_ms=2500, tries=2, trail="100-2500:hedge"
+    )
+    make_attempt(
+        branch, 1, status="aborted", sent_ms=100, ended_ms=2500, error_kind="hedge",
+        error="The other attempt answered first.", cost_usd=0.003,
+    )  # fmt: skip
+    make_attempt(branch, 2, status="ok", sent_ms=2000, ended_ms=2500, is_hedge=True)
+    html = body(signed_in, f"/runs/{run.pk}/branches/0/")
+    assert "Try 1 · stopped" in html
+    assert "The other attempt answered first." in html
+    assert "Try 2 · hedge, answered" in html
+    assert "until the next try" not in html
+    assert "<dt>Calling</dt><dd>2.4 s</dd>" in html
+    assert 'class="seg h"' in body(signed_in, f"/runs/{run.pk}/")
 
 
 @pytest.mark.parametrize("kind", ["json", "csv", "md"])

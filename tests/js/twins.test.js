@@ -51,6 +51,11 @@ test("the limit over the calls in flight", () => {
   for (const [peak, most, found] of axis.tops) assert.equal(topOf(peak, most), found);
 });
 
+test("both attempts of a hedged branch are in flight", () => {
+  const { branches, now, end, samples } = axis.hedged;
+  assert.deepEqual(inFlightSamples(branches, now, end), samples);
+});
+
 for (const { name, run, cells } of fixture("kpis")) {
   test(`the figures of ${name}`, () => {
     assert.deepEqual(strip(run), cells);

@@ -54,9 +54,9 @@ export function inFlightSamples(branches, now, end) {
 function eachSpan(branch, now, take) {
   let after = 0;
   if (branch.trail) {
-    for (const { sent, ended } of parseTrail(branch.trail)) {
+    for (const { sent, ended, isBeside } of parseTrail(branch.trail, now)) {
       take(sent, ended);
-      after = ended;
+      after = isBeside ? after : ended;
     }
   }
   const { status, sent } = branch;

@@ -16,33 +16,52 @@ const ERROR_WORDS = {
   nothing_recorded: "nothing recorded",
 };
 
-export function parseTrail(trail) {
+// A hedge without an end is open until `now`.
+export function parseTrail(trail, now = 0) {
   if (!trail) return [];
   return trail.split(" ").map((entry) => {
     const [span, status] = entry.split(":");
     const [sent, ended] = span.split("-");
-    return { sent: Number(sent), ended: Number(ended || sent), status };
+    const isBeside = status === "hedge"; // it ran beside the next one, or the branch's own call
+    const openEnd = isBeside ? Math.max(now, Number(sent)) : sent;
+    return { sent: Number(sent), ended: Number(ended || openEnd), status, isBeside };
   });
 }
 
 export function segments(branch, now) {
   const found = [];
-  const tries = parseTrail(branch.trail);
+  const tries = parseTrail(branch.trail, now);
   let held = Math.max((branch.held ?? 0) - afterThrottling(tries, branch.sent), 0);
   let cursor = branch.ready ?? 0;
   let isThrottled = false;
-  for (const earlier of tries) {
+  tries.forEach((earlier, place) => {
+    if (earlier.isBeside) {
+      const after = sentAfter(tries, place, branch.sent);
+      if (earlier.sent <= after) {
+        held = wait(found, cursor, earlier.sent, held, isThrottled);
+        cursor = after;
+        isThrottled = false;
+      }
+      found.push(["h", earlier.sent, earlier.ended]);
+      return;
+    }
     held = wait(found, cursor, earlier.sent, held, isThrottled);
     failedTry(found, earlier);
     cursor = earlier.ended;
     isThrottled = earlier.status === "throttled";
-  }
+  });
   last(found, branch, cursor, held, isThrottled, now);
   return found.filter(([kind, a, b]) => b > a || kind === "d" || kind === "j");
 }
 
+// When the attempt was sent beside which the one at `place` ran.
+function sentAfter(tries, place, sent) {
+  return tries.slice(place + 1).find((one) => !one.isBeside)?.sent ?? sent ?? tries[place].sent;
+}
+
 // Of the time held, what followed a 429: drawn there, and not again before a first try.
-function afterThrottling(tries, sent) {
+function afterThrottling(all, sent) {
+  const tries = all.filter((one) => !one.isBeside);
   return tries.reduce((sum, { status, ended }, n) => {
     const next = n + 1 < tries.length ? tries[n + 1].sent : sent ?? 0;
     return status === "throttled" ? sum + Math.max(next - ended, 0) : sum;
@@ -116,6 +135,9 @@ function lookDone(branch, reads) {
 function lookRunning(branch, now) {
   if (branch.first !== null) {
     return { state: "live", icon: "live", word: "streaming", note: `${duration(now - branch.sent)}…` };
+  }
+  if (branch.trail.endsWith("-:hedge")) {
+    return { state: "live", icon: "live", word: "asked twice", note: "slow: asked twice" };
   }
   if (branch.tries > 1) {
     return { state: "live", icon: "live", word: "asking again", note: `first token, try ${branch.tries}` };

@@ -46,7 +46,7 @@ def test_branches_are_drawn_alike(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", table("branches"), ids=lambda case: case["name"])
 def test_phases_follow_one_another_without_overlap(case: dict[str, Any]) -> None:
-    found = segments(case["branch"], case["now"])
+    found = [one for one in segments(case["branch"], case["now"]) if one[0] != "h"]
     assert all(left[2] <= right[1] for left, right in pairwise(found))
     assert all(a < b or kind in "dj" for kind, a, b in found)
 
@@ -75,6 +75,11 @@ def test_the_limit_is_drawn_alike() -> None:
     assert marks == case["mark_styles"]
     assert limit_line([], now, end, top) == ""
     assert all(top_of(peak, most) == found for peak, most, found in table("axis")["tops"])
+
+
+def test_both_attempts_of_a_hedged_branch_are_in_flight() -> None:
+    case = table("axis")["hedged"]
+    assert in_flight_samples(case["branches"], case["now"], case["end"]) == case["samples"]
 
 
 @pytest.mark.parametrize("case", table("kpis"), ids=lambda case: case["name"])
