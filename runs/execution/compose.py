@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -100,6 +100,7 @@ class Workshop:
                 limit=min((self._of(c.in_flight) for c in loaded.connections.values()), default=1),
                 baseline=loaded.baseline,
                 on_call=self._writer.observe_call,
+                is_silent=lambda: self._is_silent(loaded.connections.values()),
             ),
             gate=lambda name, model: self.gate_and_client(loaded.connections[name], model),
         )
@@ -148,6 +149,10 @@ class Workshop:
         if not per_minute:
             return None
         return per_minute if self._exchange else per_minute / self._workers
+
+    def _is_silent(self, connections: Iterable[LoadedConnection]) -> bool:
+        ids = {connection.id for connection in connections}
+        return any(gate.breaker.is_open for key, gate in self._gates.items() if key[0] in ids)
 
     def _note_start(self, connection_id: int, model: str, limit: int) -> None:
         if connection_id:

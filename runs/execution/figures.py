@@ -11,7 +11,8 @@ from runs.metrics.kpis import Running, compute
 
 
 class RunningFigures:
-    """`limit`: slots of the run's connections. `on_call` is told each call's seconds."""
+    """`limit`: slots of the run's connections. `on_call` is told each call's seconds;
+    `is_silent` says whether a provider answers nobody now."""
 
     def __init__(
         self,
@@ -22,6 +23,7 @@ class RunningFigures:
         limit: int,
         baseline: Mapping[str, Any],
         on_call: Callable[[float], None],
+        is_silent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._run = run
         self._clock = clock
@@ -29,6 +31,9 @@ class RunningFigures:
         self._limit = min(limit, run.in_flight_cap or limit)
         self._baseline = baseline
         self._on_call = on_call
+        self._is_silent = is_silent
+        self._outages: list[tuple[int, int]] = []
+        self._silent_since: int | None = None
         self._running = Running(is_private=is_private)
         self._final: dict[str, Any] | None = None
         for attempt in run.attempts:
@@ -44,8 +49,25 @@ class RunningFigures:
     def live(self) -> Mapping[str, Any]:
         if self._final is not None:
             return self._final
+        self._listen()
         held_ms = sum(end - start for start, end in self._run.held_spans_ms)
         return {**self._running.as_kpis(self._clock.now_ms() - held_ms), **self._pauses()}
+
+    def outages_ms(self) -> list[tuple[int, int]]:
+        """When a provider answered nobody, up to now."""
+        if self._silent_since is None:
+            return self._outages
+        return [*self._outages, (self._silent_since, self._clock.now_ms())]
+
+    def _listen(self) -> None:
+        """Note when the provider falls silent and when it answers again: either comes with a call's
+        end, and so with a commit."""
+        is_silent, now = self._is_silent(), self._clock.now_ms()
+        if is_silent and self._silent_since is None:
+            self._silent_since = now
+        elif not is_silent and self._silent_since is not None:
+            self._outages.append((self._silent_since, now))
+            self._silent_since = None
 
     def _pauses(self) -> dict[str, Any]:
         """What the next owner of the run must know of the times at which nobody worked on it."""
@@ -61,8 +83,9 @@ class RunningFigures:
 
     def final(self) -> Mapping[str, Any]:
         root = self._run.root.outcome
+        wall_ms = self._run.ended_ms or self._clock.now_ms()
         figures = RunFigures(
-            wall_ms=self._run.ended_ms or self._clock.now_ms(),
+            wall_ms=wall_ms,
             attempts=[attempt_figures(self._run.branches[a.branch], a) for a in self._run.attempts],
             limit_in_flight=self._limit,
             quality=root.quality if root else {},
@@ -71,6 +94,7 @@ class RunningFigures:
             down_spans_ms=self._run.down_spans_ms,
             held_spans_ms=self._run.held_spans_ms,
             quota_spans_ms=self._run.quota_spans_ms,
+            outage_spans_ms=self.outages_ms(),
         )
         self._final = {**compute(figures), **self._pauses()}
         return self._final

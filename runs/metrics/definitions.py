@@ -58,6 +58,7 @@ WHERE: Mapping[str, str] = {
     "down": "No process worked on the run.",
     "held": "The run was held by a used-up quota or a cap until someone went on.",
     "join": "Only calls of a join were in flight: merging or judging.",
+    "outage": "The provider answered nobody, and calls waited for it to come back.",
     "rate_limit": "A call waited for the provider's rate limit.",
     "at_the_limit": "A call waited for a slot, or all slots were taken.",
     "backoff": "A branch waited to try again after an error.",

@@ -66,7 +66,7 @@ class RunFigures:
     unknown. quality: figures of the root's outcome. is_private: all calls went to a model on this
     machine. baseline: a measured one-by-one sample, see `metrics.baseline`. held_spans_ms: held by
     a person, taken off the wall. quota_spans_ms: held by a used-up quota or cap, part of the wall.
-    down_spans_ms: no process worked on the run.
+    down_spans_ms: no process worked on the run. outage_spans_ms: a provider answered nobody.
     """
 
     wall_ms: int
@@ -78,3 +78,4 @@ class RunFigures:
     held_spans_ms: Sequence[Span] = ()
     quota_spans_ms: Sequence[Span] = ()
     down_spans_ms: Sequence[Span] = ()
+    outage_spans_ms: Sequence[Span] = ()

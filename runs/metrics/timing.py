@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from runs.domain.states import AttemptStatus
 from runs.metrics.figures import JOIN_ROLES, AttemptFigures, RunFigures, Span
 
-LABELS = ("down", "held", "join", "rate_limit", "at_the_limit", "backoff", "tail", "full")
+LABELS = (
+    *("down", "held", "join", "outage", "rate_limit"),
+    *("at_the_limit", "backoff", "tail", "full"),
+)
 """In order: an instant gets the first that fits. A wait to try again costs nothing while no slot is
 free."""
 
@@ -18,8 +21,8 @@ free."""
 # end counts all kinds in one addition. 24 bits a kind are enough for 16 million attempts.
 _BITS = 24
 _MASK = (1 << _BITS) - 1
-_CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _DOWN, _QUOTA, _PERSON = (
-    1 << (_BITS * kind) for kind in range(8)
+_CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _DOWN, _QUOTA, _OUTAGE, _PERSON = (
+    1 << (_BITS * kind) for kind in range(9)
 )
 
 
@@ -62,10 +65,12 @@ def _label(state: int, peak: int, limit: int | None) -> str:
     """The first of `LABELS` that fits."""
     children, joins = _count(state, _CALLS), _count(state, _JOINS)
     in_flight = children + joins
+    is_awaited = _count(state, _RATE) or _count(state, _WAITS) or _count(state, _BACKOFFS)
     fits = (
         ("down", _count(state, _DOWN)),
         ("held", _count(state, _QUOTA)),
         ("join", joins and not children),
+        ("outage", _count(state, _OUTAGE) and is_awaited),
         ("rate_limit", _count(state, _RATE)),
         ("at_the_limit", _count(state, _WAITS) or (limit is not None and in_flight >= limit)),
         ("backoff", _count(state, _BACKOFFS)),
@@ -106,6 +111,7 @@ def _intervals(figures: RunFigures) -> Iterable[tuple[int, int, int]]:
     for kind, spans in (
         (_DOWN, figures.down_spans_ms),
         (_QUOTA, figures.quota_spans_ms),
+        (_OUTAGE, figures.outage_spans_ms),
         (_PERSON, figures.held_spans_ms),
     ):
         for start, end in _disjoint(spans):

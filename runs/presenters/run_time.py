@@ -15,6 +15,7 @@ LABELS = {
     "full": ("s", "working, nothing waits"),
     "at_the_limit": ("slot", "slot"),
     "rate_limit": ("t", "rate limit"),
+    "outage": ("outage", "outage"),
     "backoff": ("w", "next try"),
     "tail": ("tail", "straggler tail"),
     "join": ("j", "join"),
@@ -30,6 +31,10 @@ LOSSES = {
     "rate_limit": (
         "the provider’s rate limit",
         "More in flight will not help: a higher limit, another key or another model will.",
+    ),
+    "outage": (
+        "an outage: the provider answered nobody",
+        "No branch failed for it: one call at a time was tried until an answer came.",
     ),
     "backoff": (
         "waiting to try again after errors",
@@ -123,7 +128,13 @@ def verdict(kpis: Mapping[str, Any], where: Mapping[str, float], wall: float) ->
     return Verdict("tie", _ICONS.get(worst, "warn"), sentence, advice)
 
 
-_ICONS = {"rate_limit": "hold", "held": "hold", "at_the_limit": "wait", "down": "fail"}
+_ICONS = {
+    "rate_limit": "hold",
+    "held": "hold",
+    "at_the_limit": "wait",
+    "down": "fail",
+    "outage": "fail",
+}
 
 
 def _facts(run: Run, where: Mapping[str, float], wall: float) -> list[str]:

@@ -18,14 +18,29 @@ MINUTE_MS = 60_000
 
 
 class Clock:
+    at_ms = 2 * MINUTE_MS
+
     def now_ms(self) -> int:
-        return 2 * MINUTE_MS
+        return self.at_ms
 
 
 def loaded(run: Run) -> Loaded:
     claimed = lease.claim(run.pk, "test")
     assert claimed is not None
     return load(claimed)
+
+
+def test_the_time_in_which_the_provider_answered_nobody_is_told_apart(user: User) -> None:
+    run = make_run(user, branches=1, launched_at=timezone.now() - timedelta(minutes=2))
+    clock, silent = Clock(), [True, True, False]
+    figures = RunningFigures(
+        loaded(run).state, clock, is_private=False, limit=1, baseline={},
+        on_call=lambda seconds: None, is_silent=lambda: silent.pop(0),
+    )  # fmt: skip
+    for at_s in (30, 60, 90):
+        clock.at_ms = at_s * 1000
+        figures.live()
+    assert figures.outages_ms() == [(30_000, 90_000)]
 
 
 def test_the_time_that_a_person_held_a_run_is_none_of_its_wall(user: User) -> None:

@@ -64,6 +64,12 @@ def test_backoff_costs_nothing_while_all_slots_are_taken():
     assert where(attempts, 2000, limit_in_flight=2) == {"at_the_limit": 1500, "full": 500}
 
 
+def test_an_outage_is_not_the_rate_limits_fault_and_costs_only_what_waits():
+    attempts = [call(0, ended=4000), call(1, sent=3000, ended=4000, ready=1000, held=2000)]
+    found = where(attempts, 4000, outage_spans_ms=[(500, 2500)])
+    assert found == {"full": 2000, "outage": 1500, "rate_limit": 500}
+
+
 def test_after_a_throttled_try_the_rate_limit_waits():
     attempts = [call(0, status="throttled"), call(0, sent=1500, ended=2000)]
     assert where(attempts, 2000) == {"full": 1500, "rate_limit": 500}
@@ -196,5 +202,9 @@ def test_every_label_can_be_seen(label):
         call(6, sent=2000, ended=4000),
         call(7, sent=6000, ended=7000, role="merge"),
     ]
-    spans = {"down_spans_ms": [(100, 200)], "quota_spans_ms": [(300, 400)]}
+    spans = {
+        "down_spans_ms": [(100, 200)],
+        "quota_spans_ms": [(300, 400)],
+        "outage_spans_ms": [(2600, 2700)],
+    }
     assert where(attempts, 7000, **spans).get(label, 0) > 0
