@@ -32,7 +32,7 @@ class Reply(ABC):
     def __init__(self, secret: str = "", *, sends_end_mark: bool = True) -> None:
         self._secret = secret
         self._sends_end_mark = sends_end_mark
-        self._pieces = Pieces()
+        self._pieces = Pieces(secret)
         self._finish = ""
         self._refusal: list[str] = []
         self._why_withheld = ""

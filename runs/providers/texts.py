@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MOST_SHOWN = 200  # characters of a provider's message that a person is shown
+MASK = "[key]"
 LEAST_SECRET = 4  # a shorter "key" is no secret, and blotting it out would garble every message
 LONG_SECRET = 16  # such a key is known by how it begins, wherever a provider quotes it in part
 BEGINNING = 8
@@ -21,8 +22,8 @@ def shortened(message: str, secret: str = "", most: int = MOST_SHOWN) -> str:
 
 def without(secret: str, message: str) -> str:
     if len(secret) >= LONG_SECRET:
-        return re.sub(re.escape(secret[:BEGINNING]) + r"[^\s\"'<>,;]*", "[key]", message)
-    return message.replace(secret, "[key]") if len(secret) >= LEAST_SECRET else message
+        return re.sub(re.escape(secret[:BEGINNING]) + r"[^\s\"'<>,;]*", MASK, message)
+    return message.replace(secret, MASK) if len(secret) >= LEAST_SECRET else message
 
 
 def names(said: Iterable[Any]) -> list[str]:
@@ -41,33 +42,54 @@ def clean(text: str) -> str:
 
 
 class Pieces:
-    """Gathers streamed text. A surrogate pair cut by the provider between two pieces is mended."""
+    """Gathers streamed text. A surrogate pair cut by the provider between two pieces is mended, and
+    a long secret that the provider says is blotted out, however it is cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str = "") -> None:
         self._texts: list[str] = []
         self._half = ""
+        self._secret = secret if len(secret) >= LONG_SECRET else ""
+        self._held = ""  # what may be the secret's beginning
 
     def add(self, piece: str) -> str:
         """The piece as it may be shown; "" while it is half a character."""
         if self._half or not piece.isascii() or "\x00" in piece:
             piece = self._mended(piece)
+        if self._secret:
+            piece = self._blotted(piece)
         if piece:
             self._texts.append(piece)
         return piece
 
     def end(self) -> str:
         """What was held back for a half that never came, as it may be shown."""
-        rest, self._half = clean(self._half), ""
+        rest = without(self._secret, self._held) + clean(self._half)
+        self._held = self._half = ""
         if rest:
             self._texts.append(rest)
         return rest
 
     @property
     def text(self) -> str:
-        return "".join(self._texts)
+        return "".join(self._texts) + without(self._secret, self._held)
 
     def _mended(self, piece: str) -> str:
         piece, self._half = self._half + piece, ""
         if piece and "\ud800" <= piece[-1] <= "\udbff":
             piece, self._half = piece[:-1], piece[-1]
         return clean(piece)
+
+    def _blotted(self, piece: str) -> str:
+        """The piece without the secret, and without an ending in which it may begin."""
+        if self._held:
+            piece, self._held = self._held + piece, ""
+        secret = self._secret
+        if secret[0] not in piece:
+            return piece
+        piece = piece.replace(secret, MASK)
+        place = piece.find(secret[0], max(len(piece) - len(secret) + 1, 0))
+        while place >= 0 and not secret.startswith(piece[place:]):
+            place = piece.find(secret[0], place + 1)
+        if place >= 0:
+            piece, self._held = piece[:place], piece[place:]
+        return piece

@@ -270,6 +270,15 @@ async def test_the_key_is_in_no_log(dialect: Dialect, caplog: pytest.LogCaptureF
     assert KEY not in caplog.text
 
 
+@EVERY
+async def test_a_key_that_the_provider_says_in_its_answer_is_blotted_out(dialect: Dialect) -> None:
+    pieces: list[str] = []
+    reply = streamed(dialect.answer("You sent ", KEY[:9], KEY[9:], " and ", KEY))
+    async with sending(reply) as server:
+        completion = await dialect.of(server.url).complete(request(), pieces.append)
+    assert completion.text == "".join(pieces) == "You sent [key] and [key]"
+
+
 ODD = ["a\u2028b\u2029c\x85d", "😀", "\ud83d", "\ude00", "é" * 3, "x", "\x00", "\r\n\n", "data: "]
 
 

@@ -1,5 +1,7 @@
 """Text from outside, made fit to store and show."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,3 +49,35 @@ def test_messages_are_short_lines_without_the_key(text: str, place: int) -> None
 @pytest.mark.parametrize("key", ["", "ab"])
 def test_what_is_no_key_blots_nothing_out(key: str) -> None:
     assert shortened("abab", key) == "abab"
+
+
+KEY = "sk-canary-5f2c91d07be84a"
+near_keys = st.lists(st.sampled_from([KEY, KEY[:5], KEY[:20], KEY[3:], "s", "sk", "x", "é"])).map(
+    "".join
+)
+
+
+@given(near_keys, st.lists(st.integers(0, 200), max_size=20))
+def test_a_key_is_blotted_out_however_it_is_cut(text: str, cuts: list[int]) -> None:
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    pieces = Pieces(KEY)
+    shown = [pieces.add(text[start:end]) for start, end in itertools.pairwise(places)]
+    shown.append(pieces.end())
+    whole = "".join(shown)
+    assert pieces.text == whole
+    assert KEY not in whole
+    if KEY[:8] not in text:
+        assert whole == text
+    assert whole.startswith(text.split(KEY[:8], maxsplit=1)[0])
+
+
+def test_a_reply_that_breaks_off_within_the_key_does_not_tell_it() -> None:
+    pieces = Pieces(KEY)
+    assert [pieces.add(part) for part in ("It is s", "k-canary-5f2c91d")] == ["It is ", ""]
+    assert pieces.text == "It is [key]"
+
+
+@pytest.mark.parametrize("key", ["", "ollama", "not-needed"])
+def test_what_stands_for_a_key_may_be_spoken_of(key: str) -> None:
+    pieces = Pieces(key)
+    assert pieces.add("Is ollama not-needed?") == pieces.text == "Is ollama not-needed?"
