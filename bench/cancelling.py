@@ -45,7 +45,7 @@ async def at_the_client(scenario: Scenario, provider: Provider) -> Figures:
 
     await asyncio.gather(*(slot() for _ in range(scenario.in_flight)))
     watch.stop_wall()
-    await asyncio.to_thread(settle, provider)
+    await asyncio.to_thread(settle, scenario, provider)
     names = [uuid4().hex for _ in range(scenario.in_flight)]
     calls = [client.complete(_request(name), lambda text: None) for name in names]
     ends = await asyncio.gather(*calls, return_exceptions=True)
@@ -60,11 +60,13 @@ async def at_the_client(scenario: Scenario, provider: Provider) -> Figures:
     }
 
 
-def settle(provider: Provider) -> None:
-    """Until the provider sees no open call, but no longer than a cancel may take."""
+def settle(scenario: Scenario, provider: Provider) -> None:
+    """Wait until the provider sees no open call, but no longer than a cancel may take; then have
+    it answer so slowly that as many calls as are allowed are open together."""
     until = time.monotonic() + SETTLE_S
     while provider.in_flight() and time.monotonic() < until:
         time.sleep(0.02)
+    provider.change(latency=f"fixed:{max(5 * scenario.latency_s, 0.5)}")
 
 
 def _request(name: str) -> Any:
@@ -110,7 +112,7 @@ def of_runs(scenario: Scenario, provider: Provider) -> Figures:
             aborted = [a for a in state.attempts if a.status is AttemptStatus.ABORTED]
             asked_at |= {a.uuid: moments[0] for a in aborted if a.sent_ms is not None}
         watch.stop_wall()
-        settle(provider)
+        settle(scenario, provider)
         run = worker.launch()
         state = worker.work(run)
     entries = {a.uuid for a in state.attempts}
