@@ -116,17 +116,18 @@ def _intervals(figures: RunFigures) -> Iterable[tuple[int, int, int]]:
     ):
         for start, end in _disjoint(spans):
             yield kind, start, end
-    yield from _of_attempts(figures.attempts, figures.wall_ms)
+    outages = _disjoint(figures.outage_spans_ms)
+    yield from _of_attempts(figures.attempts, figures.wall_ms, outages)
 
 
 def _of_attempts(
-    attempts: Sequence[AttemptFigures], wall_ms: int
+    attempts: Sequence[AttemptFigures], wall_ms: int, outages: Sequence[Span]
 ) -> Iterable[tuple[int, int, int]]:
     """Waits and calls. Between two attempts of a branch lies backoff, or the provider's wish to
     wait after it throttled."""
     previous: dict[int, AttemptFigures] = {}
     for attempt in sorted(attempts, key=_by_start):
-        held_from = max(attempt.admitted_ms - attempt.held_ms, attempt.ready_ms)
+        held_from = max(attempt.admitted_ms - _held_ms(attempt, outages), attempt.ready_ms)
         yield _WAITS, attempt.ready_ms, held_from
         yield _RATE, held_from, attempt.admitted_ms
         before = previous.get(attempt.branch)
@@ -143,6 +144,15 @@ def _of_attempts(
 def _ended_after(hedge: AttemptFigures, first: AttemptFigures) -> bool:
     """Until both have ended the branch waits for nothing."""
     return (hedge.ended_ms or 0) > (first.ended_ms or 0)
+
+
+def _held_ms(attempt: AttemptFigures, outages: Sequence[Span]) -> int:
+    """What it waited for the rate limit; the gate was shut during outages, too."""
+    if not attempt.held_ms or not outages:
+        return attempt.held_ms
+    ready, admitted = attempt.ready_ms, attempt.admitted_ms
+    silent = sum(max(min(end, admitted) - max(start, ready), 0) for start, end in outages)
+    return max(attempt.held_ms - silent, 0)
 
 
 def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:

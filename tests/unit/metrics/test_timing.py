@@ -65,9 +65,9 @@ def test_backoff_costs_nothing_while_all_slots_are_taken():
 
 
 def test_an_outage_is_not_the_rate_limits_fault_and_costs_only_what_waits():
-    attempts = [call(0, ended=4000), call(1, sent=3000, ended=4000, ready=1000, held=2000)]
+    attempts = [call(0, ended=4000), call(1, sent=3000, ended=4000, ready=1000, held=1600)]
     found = where(attempts, 4000, outage_spans_ms=[(500, 2500)])
-    assert found == {"full": 2000, "outage": 1500, "rate_limit": 500}
+    assert found == {"full": 2000, "outage": 1500, "at_the_limit": 400, "rate_limit": 100}
 
 
 def test_after_a_throttled_try_the_rate_limit_waits():
