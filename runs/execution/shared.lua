@@ -195,12 +195,12 @@ local function fair_part()
     local part = math.floor(left / n)
     local demand = s.workers[id].demand
     if demand > part then
-      -- All from here on want more than there is; the odd slots go round, a second each.
+      -- All from here on want more than there is; the odd slots go round.
       local place = 0
       for j = i, #ids do
         if ids[j] < r.worker then place = place + 1 end
       end
-      local is_odd = (place + math.floor(now)) % n < left - part * n
+      local is_odd = (place + math.floor(now / K.TURN_S)) % n < left - part * n
       return part + (is_odd and 1 or 0)
     end
     if id == r.worker then return demand end

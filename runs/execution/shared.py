@@ -154,6 +154,8 @@ class SharedRules:
             self._pulse.by(NOW)
         if self._slots > self._part:  # others wait for what is free now
             self._pulse.by(self._pulse.began + STARVED_S[0])
+        elif self._slots > self.queue.in_flight:
+            self._pulse.by(self._pulse.began + BUSY_S)
 
     def charge(self, tokens: int) -> None:
         if self._alone is not None:
@@ -208,7 +210,6 @@ class SharedRules:
         """Give back slots and credits, if Redis can be asked."""
         await self._pulse.close()
         if self._alone is None and self._pulse.began > NOW:
-            self._happened.peak = 0
             try:
                 await self.share.exchange(self.share.key, self._request())
             except Away:
@@ -286,7 +287,7 @@ class SharedRules:
 
     def _kept(self, *, is_short: bool) -> int:
         """Slots that it goes on holding: those in use, and what it needed lately of its part."""
-        peak = self._happened.peak
+        peak = self._happened.peak if self.queue.in_flight or self.queue.held else 0
         needed = self._slots if is_short else peak + max(peak // 4, min(peak, 1))
         return max(self.queue.in_flight, min(self._slots, needed, self._part))
 

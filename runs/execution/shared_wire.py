@@ -15,6 +15,7 @@ ENTRY_S = 5.0  # without a word from a worker its slots are the others'
 BURST_S = 0.1  # what a declared limit holds; a worker may be as much ahead, and a grant old
 AHEAD_S = 0.1
 LATELY_S = 1.0  # who asked for credits since shares in them
+TURN_S = 2.0  # with a slot more than others, where they cannot be divided evenly
 FORGET_S = 600.0  # without any exchange
 MOST_STEPS = 1_000  # of the slots' limit, an exchange
 BACK = "Redis is back: the workers share the limits again"
@@ -31,6 +32,7 @@ CONSTANTS = {
     "AHEAD_S": AHEAD_S,
     "LATELY_S": LATELY_S,
     "ENTRY_S": ENTRY_S,
+    "TURN_S": TURN_S,
     "FORGET_S": FORGET_S,
     "TOKENS": breaker.TOKENS,
     "A_SUCCESS": breaker.A_SUCCESS,
