@@ -22,6 +22,7 @@ def warnings(
     return (
         *_of_speed(configuration, slowest, branches),
         *_of_calls(configuration.limits.calls, work),
+        *_of_tokens(configuration.limits.tokens, work),
         *_of_prices(work, prices),
         *_of_money(configuration.limits.cost_usd, costs),
     )
@@ -61,6 +62,23 @@ def _of_calls(cap: int | None, work: Sequence[Load]) -> Iterator[str]:
     elif cap < most:
         yield (
             f"The cap of {cap:,} calls could be reached: votes that disagree may need up to "
+            f"{most:,}."
+        )
+
+
+def _of_tokens(cap: int | None, work: Sequence[Load]) -> Iterator[str]:
+    if cap is None:
+        return
+    expected = round(sum(load.input_tokens + load.output_expected for load in work))
+    most = round(sum(load.input_most + load.output_most for load in work))
+    if cap < expected:
+        yield (
+            f"The cap of {cap:,} tokens is below the {expected:,} expected: some branches will be "
+            "cancelled."
+        )
+    elif cap < most:
+        yield (
+            f"The cap of {cap:,} tokens could be reached: with long answers this run takes up to "
             f"{most:,}."
         )
 

@@ -56,7 +56,16 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && isFree) close();
 });
 
+// A run may be held, and go on, while it is open.
+function offer() {
+  const place = document.querySelector("#run-reason[data-held]");
+  const isHeld = Boolean(place?.dataset.held);
+  for (const form of document.querySelectorAll("[data-when-held]")) form.hidden = !place || !isHeld;
+  for (const form of document.querySelectorAll("[data-until-held]")) form.hidden = !place || isHeld;
+}
+
 // An ended run takes away what only an open one can be told.
+document.body.addEventListener("htmx:afterSettle", offer);
 document.body.addEventListener("htmx:afterSwap", () => {
   mark();
   if (document.querySelector("#nested-rows[data-open]") || !document.getElementById("nested-rows")) return;

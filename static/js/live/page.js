@@ -97,6 +97,7 @@ function draw() {
   showStrip(root, strip(run));
   timeline?.draw(state.branches, moment, run);
   if (isDirty) offer(state.run);
+  if (isDirty) tellReason(state.run);
   if (isDirty) refreshProse(run);
   if (drawer.number !== null) showDrawer();
   isDirty = false;
@@ -108,6 +109,14 @@ function offer({ status, hold_wanted: isAsked, ended_ms: endedAt }) {
   const isHeld = isAsked || status === "held";
   for (const form of document.querySelectorAll("[data-when-held]")) form.hidden = !isOpen || !isHeld;
   for (const form of document.querySelectorAll("[data-until-held]")) form.hidden = !isOpen || isHeld;
+}
+
+// Why an open run waits for a person; of an ended one its verdict tells.
+function tellReason({ reason, ended_ms: endedAt }) {
+  const place = document.querySelector("#run-reason[data-held]");
+  if (!place) return;
+  place.hidden = endedAt !== null || !reason;
+  place.querySelector("span").textContent = reason;
 }
 
 function refreshProse(run) {

@@ -198,6 +198,8 @@ def test_one_branch_is_a_single_call() -> None:
     ("limits", "said"),
     [
         ({"calls": 5}, "cap of 5 calls is below the 9"),
+        ({"tokens": 20}, "cap of 20 tokens is below"),
+        ({"tokens": 3_000}, "cap of 3,000 tokens could be reached"),
         ({"cost_usd": 0.0001}, "below the expected cost"),
         ({"cost_usd": 0.006}, "Long answers or failed tries could reach the cap"),
     ],
@@ -214,6 +216,7 @@ def test_a_money_cap_needs_a_price_or_a_cap_on_calls() -> None:
     assert caught.value.field == "limits.cost_usd"
     refuse_blind_cap(capped, {KEY: PRICE})
     refuse_blind_cap(made(voting(limits={"cost_usd": 1, "calls": 9})), {})
+    refuse_blind_cap(made(voting(limits={"cost_usd": 1, "tokens": 9_000})), {})
     refuse_blind_cap(made(voting()), {})
 
 
