@@ -49,13 +49,16 @@ class Pieces:
         self._texts: list[str] = []
         self._half = ""
         self._secret = secret if len(secret) >= LONG_SECRET else ""
+        self._start = self._secret[:2]
         self._held = ""  # what may be the secret's beginning
 
     def add(self, piece: str) -> str:
         """The piece as it may be shown; "" while it is half a character."""
         if self._half or not piece.isascii() or "\x00" in piece:
             piece = self._mended(piece)
-        if self._secret:
+        if self._start and (  # asked of every token: most have nothing of it
+            self._held or self._start in piece or piece[-1:] == self._start[0]
+        ):
             piece = self._blotted(piece)
         if piece:
             self._texts.append(piece)
@@ -84,7 +87,9 @@ class Pieces:
         if self._held:
             piece, self._held = self._held + piece, ""
         secret = self._secret
-        if secret[0] not in piece:
+        if self._start not in piece:  # then its last character at most is the secret's first
+            if piece[-1:] == secret[0]:
+                piece, self._held = piece[:-1], secret[0]
             return piece
         piece = piece.replace(secret, MASK)
         place = piece.find(secret[0], max(len(piece) - len(secret) + 1, 0))
