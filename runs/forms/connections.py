@@ -15,6 +15,7 @@ from runs.services.connections import KNOWN_ADDRESSES, keep_recording, replay_va
 
 LARGEST = 2**31 - 1
 MOST_RECORDED = 50_000_000
+SECRET_INSIDE = re.compile(r"//[^/]*@|[?&](key|api[-_]?key|(access_)?token)=", re.IGNORECASE)
 PACE = re.compile(r"\d{1,6}(\.\d{1,6})?(/s)?", re.ASCII)
 
 
@@ -130,6 +131,10 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(
                 "Enter the whole address, such as https://api.openai.com/v1."
             ) from None
+        if SECRET_INSIDE.search(address):
+            raise forms.ValidationError(
+                "A key belongs into its own field, where it is encrypted, not into the address."
+            )
         return address
 
     def clean_in_flight(self) -> int:

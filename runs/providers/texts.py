@@ -56,8 +56,11 @@ class Pieces:
         """The piece as it may be shown; "" while it is half a character."""
         if self._half or not piece.isascii() or "\x00" in piece:
             piece = self._mended(piece)
-        if self._start and (  # asked of every token: most have nothing of it
-            self._held or self._start in piece or piece[-1:] == self._start[0]
+        if (
+            self._start
+            and (  # asked of every token: most have nothing of it
+                self._held or self._start in piece or piece[-1:] == self._start[0]
+            )
         ):
             piece = self._blotted(piece)
         if piece:

@@ -50,6 +50,17 @@ def test_an_address_of_another_dialect_is_pointed_out(signed_in: Client, kind: s
     assert f"choose the kind {Connection.Kind(kind).label}" in response.text
 
 
+@pytest.mark.parametrize(
+    "address", ["https://ada:pass-1@llm.example/v1", "https://llm.example/v1?x=1&API_KEY=pass-1"]
+)
+def test_a_key_in_the_address_is_never_stored(signed_in: Client, user: User, address: str) -> None:
+    User.objects.update(is_staff=True)
+    response = signed_in.post(reverse("provider_new"), typed("openai_compatible", address))
+    assert response.status_code == 422
+    assert "its own field" in response.text
+    assert not Connection.objects.filter(name="Mine").exists()
+
+
 @KINDS
 def test_its_models_are_priced_at_its_own_address_only(user: User, kind: str) -> None:
     row = make_connection(user, name="Mine", kind=kind, base_url=OWN_ADDRESSES[kind])
