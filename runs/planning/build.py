@@ -38,6 +38,7 @@ def plan(configuration: Configuration, items: Sequence[Item]) -> Plan:
         raise found[0] if len(found) == 1 else InvalidConfiguration(found)
     warnings = (
         *independence.warnings(configuration, items),
+        *independence.overlaps(configuration, items),
         *advice.warnings(configuration, in_a_join),
     )
     return Plan(items=tuple(items), joins=_joins(configuration, items), warnings=warnings)

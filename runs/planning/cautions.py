@@ -17,12 +17,13 @@ def warnings(
     prices: Mapping[Key, Price | None],
     slowest: Pace,
     costs: Costs,
+    tokens_most: int,
 ) -> tuple[str, ...]:
     branches = sum(load.calls_most for load in work if load.kind == "branch")
     return (
         *_of_speed(configuration, slowest, branches),
         *_of_calls(configuration.limits.calls, work),
-        *_of_tokens(configuration.limits.tokens, work),
+        *_of_tokens(configuration.limits.tokens, work, tokens_most),
         *_of_prices(work, prices),
         *_of_money(configuration.limits.cost_usd, costs),
     )
@@ -66,20 +67,19 @@ def _of_calls(cap: int | None, work: Sequence[Load]) -> Iterator[str]:
         )
 
 
-def _of_tokens(cap: int | None, work: Sequence[Load]) -> Iterator[str]:
+def _of_tokens(cap: int | None, work: Sequence[Load], most: int) -> Iterator[str]:
+    expected = sum(load.input_tokens + load.output_expected for load in work)
     if cap is None:
         return
-    expected = round(sum(load.input_tokens + load.output_expected for load in work))
-    most = round(sum(load.input_most + load.output_most for load in work))
     if cap < expected:
         yield (
-            f"The cap of {cap:,} tokens is below the {expected:,} expected: some branches will be "
-            "cancelled."
+            f"The cap of {cap:,} tokens is below the {expected:,} to be expected: some branches "
+            "will be cancelled."
         )
     elif cap < most:
         yield (
-            f"The cap of {cap:,} tokens could be reached: with long answers this run takes up to "
-            f"{most:,}."
+            f"Long answers or failed tries could reach the cap of {cap:,} tokens: some branches "
+            "would then be cancelled."
         )
 
 

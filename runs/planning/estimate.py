@@ -49,8 +49,8 @@ class Part:
 class Estimate:
     """`calls` are the branches at most, `merge_calls` and `judge_calls` (verdicts and checks) those
     the joins will ask for at most; `calls_least` and `judge_calls_least` what comes of them when
-    votes agree. `retries_most`: tries beyond the first, in ordinary times. Money in US dollars,
-    None where a price is unknown. `against_one_call`: times the cost of one branch,
+    votes agree. `retries_most`: tries beyond the first in ordinary times, and hedges. Money in US
+    dollars, None where a price is unknown. `against_one_call`: times the cost of one branch,
     `against_one_call_most` with every call made. Figures without `least` or `most` are those to be
     expected, of the least calls. `bound_by`: what decides the time. `is_time_measured`: from
     earlier calls, not from the assumption."""
@@ -108,6 +108,7 @@ def estimate(
     seconds = pace.in_levels(paces)
     again = _retried(configuration, work)
     costs = _costs(work, again, prices)
+    tokens_most = _tokens_most(work, again)
     return Estimate(
         calls=_count(work, "branch", is_most=True),
         calls_least=_count(work, "branch", is_most=False),
@@ -117,12 +118,10 @@ def estimate(
         retries_most=sum(again.values()),
         input_tokens_least=sum(load.input_least for load in work),
         input_tokens=sum(load.input_tokens for load in work),
-        input_tokens_most=sum(load.input_most for load in work)
-        + sum(again[load] * load.input_most_a_call for load in again),
+        input_tokens_most=tokens_most[0],
         output_tokens_least=sum(load.output_least for load in work),
         output_tokens_expected=sum(load.output_expected for load in work),
-        output_tokens_most=sum(load.output_most for load in work)
-        + sum(again[load] * load.longest for load in again),
+        output_tokens_most=tokens_most[1],
         cost_least_usd=costs[0],
         cost_expected_usd=costs[1],
         cost_most_usd=costs[2],
@@ -134,7 +133,7 @@ def estimate(
         one_by_one_seconds=sum(one.calls * one.alone_s for one in paces),
         bound_by=slowest.bound_by,
         is_time_measured=all(times[load].source != "assumed" for load in work if load.calls),
-        warnings=cautions.warnings(configuration, work, prices, slowest, costs),
+        warnings=cautions.warnings(configuration, work, prices, slowest, costs, sum(tokens_most)),
         parts=_parts(work, times, history),
     )
 
@@ -169,8 +168,9 @@ def _count(work: Sequence[Load], kind: LoadKind, *, is_most: bool) -> int:
 
 
 def _retried(configuration: Configuration, work: Sequence[Load]) -> dict[Load, int]:
-    """Tries beyond the first at most, of the dearest calls of each model: one bucket lets them
-    through for all of them."""
+    """Tries beyond the first and hedges at most, taken for the dearest calls of each model: one
+    bucket lets the tries through for all of them."""
+    limits = configuration.limits
     by_key: dict[Key, list[Load]] = defaultdict(list)
     for load in work:
         if load.calls_most:
@@ -179,7 +179,7 @@ def _retried(configuration: Configuration, work: Sequence[Load]) -> dict[Load, i
     for alike in by_key.values():
         dearest = max(alike, key=lambda load: (load.longest, load.input_most_a_call))
         calls = sum(load.calls_most for load in alike)
-        found[dearest] = pace.retries(calls, configuration.limits.tries)
+        found[dearest] = pace.retries(calls, limits.tries) + pace.hedges(calls, limits.hedge)
     return found
 
 
@@ -197,6 +197,14 @@ def _costs(
         most += price.cost(load.input_most, load.output_most)
         most += again.get(load, 0) * price.cost(load.input_most_a_call, load.longest)
     return least, expected, most
+
+
+def _tokens_most(work: Sequence[Load], again: Mapping[Load, int]) -> tuple[int, int]:
+    """Read and written."""
+    return (
+        sum(load.input_most + again.get(load, 0) * load.input_most_a_call for load in work),
+        sum(load.output_most + again.get(load, 0) * load.longest for load in work),
+    )
 
 
 def _against_one_call(work: Sequence[Load], prices: Prices, *, is_most: bool) -> float:

@@ -55,6 +55,26 @@ def warnings(configuration: Configuration, items: Sequence[Item] = ()) -> tuple[
     return (*_of_prompts(configuration), *_of_items(configuration, items))
 
 
+def overlaps(configuration: Configuration, items: Sequence[Item]) -> tuple[str, ...]:
+    """A sentence where sections give the prompt the same text: each is asked, and paid for."""
+    names = rendering.variables(configuration.prompts[0].text)
+    if pieces.of(configuration) is None or not names:
+        return ()
+    first: dict[tuple[str, ...], int] = {}
+    again = []
+    for number, item in enumerate(items, 1):
+        earlier = first.setdefault(tuple(item.fields.get(name, "") for name in names), number)
+        if earlier != number:
+            again.append((earlier, number))
+    if not again:
+        return ()
+    (one, other), others = again[0], len(again) - 1
+    more = f", and {others:,} more repeat an earlier one" if others else ""
+    return (
+        f"Sections overlap: {one:,} and {other:,} ask the same{more}. Each is called and paid for.",
+    )
+
+
 def is_for_another_branch(name: str, configuration: Configuration) -> bool:
     """Whether only another branch's answer could fill the variable `name`."""
     group, word = name.partition(".")[0], re.split(r"[^a-z]", name.casefold(), maxsplit=1)[0]

@@ -141,6 +141,11 @@ def retries(calls: int, tries: int) -> int:
     return min((tries - 1) * calls, ceil(calls * RETRY_SHARE) + RETRY_BURST)
 
 
+def hedges(calls: int, share: float | None) -> int:
+    """How many second calls are sent at most beside slow ones, of so many."""
+    return min(int(calls * share) + 1, calls) if share else 0
+
+
 def paces(
     configuration: Configuration,
     work: Sequence[Load],

@@ -54,9 +54,12 @@ def made(spec: dict[str, Any]) -> Configuration:
     return parse(spec)
 
 
-def items(count: int, name: str = "document.text", text: str = "Some text.") -> tuple[Item, ...]:
+def items(count: int, name: str = "document.text", text: str = "") -> tuple[Item, ...]:
+    """All of that text, else each of its own."""
+    texts = [text or f"Text {number}." for number in range(1, count + 1)]
     return tuple(
-        Item(index, f"Item {index + 1}", {name: text, "input": text}) for index in range(count)
+        Item(index, f"Item {index + 1}", {name: own, "input": own})
+        for index, own in enumerate(texts)
     )
 
 

@@ -151,6 +151,43 @@ def test_time_is_bound_by_the_calls_a_minute() -> None:
     )
 
 
+def test_time_is_bound_by_the_tokens_a_minute() -> None:
+    found = of(made(sectioning()), 60, in_flight=50, tokens_per_minute=6_000, seconds_a_call=2.0)
+    assert found.seconds == pytest.approx(59 * (103 + 200) / 100 + 2.0, rel=0.01)
+    assert found.bound_by == "tokens_per_minute"
+    assert found.warnings == (
+        (
+            "The provider's 6,000 tokens a minute is what bounds this run: more in flight than 1 "
+            "gains nothing."
+        ),
+    )
+
+
+def test_a_tenth_of_the_calls_and_five_may_be_tried_again() -> None:
+    assert [retries(calls, 4) for calls in (1, 2, 10, 1_000)] == [3, 6, 6, 105]
+    assert retries(1_000, 1) == 0
+
+
+def test_hedges_come_on_top_of_the_most() -> None:
+    limits = {"tries": 1, "hedge": 0.1}
+    found = of(made(sectioning(limits=limits)), 20)
+    assert found.retries_most == 3
+    assert found.output_tokens_most == 23 * 400
+
+
+@given(st.integers(1, 200), st.integers(1, 30) | st.none(), st.integers(1, 600) | st.none())
+def test_what_is_expected_lies_within_its_range(
+    count: int, in_flight: int | None, rate: int | None
+) -> None:
+    for seconds in (None, 2.0):
+        found = of(
+            merging(), count, in_flight=in_flight, calls_per_minute=rate, seconds_a_call=seconds
+        )
+        assert found.seconds_least <= found.seconds <= found.seconds_most
+        assert found.input_tokens_least <= found.input_tokens <= found.input_tokens_most
+        assert found.output_tokens_least <= found.output_tokens_expected <= found.output_tokens_most
+
+
 def test_merge_levels_follow_the_branches() -> None:
     found = of(merging(), 24, in_flight=None, seconds_a_call=1.0)
     assert found.seconds == pytest.approx(3.0)
@@ -198,9 +235,9 @@ def test_one_branch_is_a_single_call() -> None:
     ("limits", "said"),
     [
         ({"calls": 5}, "cap of 5 calls is below the 9"),
-        ({"tokens": 20}, "cap of 20 tokens is below"),
-        ({"tokens": 3_000}, "cap of 3,000 tokens could be reached"),
         ({"cost_usd": 0.0001}, "below the expected cost"),
+        ({"tokens": 1_000}, "cap of 1,000 tokens is below the 2,727 to be expected"),
+        ({"tokens": 5_000}, "could reach the cap of 5,000 tokens"),
         ({"cost_usd": 0.006}, "Long answers or failed tries could reach the cap"),
     ],
 )

@@ -3,9 +3,10 @@
 import pytest
 
 from runs.domain.plan import Item
+from runs.planning import build
 from runs.planning.configuration import Configuration
 from runs.planning.independence import is_for_another_branch, reference, warnings
-from tests.unit.planning.samples import gate, made, sectioning, voting
+from tests.unit.planning.samples import gate, items, made, sectioning, voting
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,25 @@ def test_documents_may_refer_to_their_own_sections() -> None:
 @pytest.mark.parametrize("spec", [sectioning(), voting(), gate()])
 def test_independent_prompts_give_no_warning(spec: dict[str, object]) -> None:
     assert warnings(made(spec), ()) == ()
+
+
+def test_sections_that_ask_the_same_are_told() -> None:
+    same = [Item(n, f"Item {n}", {"document.text": text}) for n, text in enumerate("abacab")]
+    (said,) = build.plan(made(sectioning()), same).warnings
+    assert said == (
+        "Sections overlap: 1 and 3 ask the same, and 2 more repeat an earlier one. "
+        "Each is called and paid for."
+    )
+
+
+def test_only_what_the_prompt_reads_makes_sections_differ() -> None:
+    rows = [Item(n, "", {"row.q": "same", "row.id": str(n)}) for n in range(2)]
+    by_row = {"split": {"by": "row"}}
+    asked = made(sectioning(**by_row, prompts=[{"text": "{{ row.q }}"}]))
+    apart = made(sectioning(**by_row, prompts=[{"text": "{{ row.q }} {{ row.id }}"}]))
+    assert any("Sections overlap" in said for said in build.plan(asked, rows).warnings)
+    assert build.plan(apart, rows).warnings == ()
+
+
+def test_votes_on_one_input_do_not_overlap() -> None:
+    assert build.plan(made(voting()), items(1)).warnings == ()
