@@ -8,6 +8,7 @@ from runs.models import Attempt, Branch, Run
 from runs.presenters import figures
 from runs.presenters.run_checks import KINDS
 from runs.presenters.run_head import elapsed_ms
+from runs.presenters.run_limits import Span, limits_of
 from runs.presenters.run_prompt import Prompt, prompt_of
 from runs.presenters.run_rows import ERROR_WORDS
 from runs.presenters.run_state import Pill, branch_pill
@@ -75,7 +76,7 @@ def detail(run: Run, branch: Branch) -> BranchDetail:
         is_open=is_open,
         is_streaming=branch.status == "running",
         facts=_facts(branch, attempts, elapsed_ms(run) or 0),
-        steps=tuple(_steps(branch, attempts)),
+        steps=tuple(_steps(branch, attempts, _silent(run, attempts))),
         answer=text,
         answer_title=_answer_title(branch, text),
         told=_told(run, branch),
@@ -133,28 +134,40 @@ def _calling(attempts: Sequence[Attempt], now: int) -> int:
     return total
 
 
-def _steps(branch: Branch, attempts: Sequence[Attempt]) -> list[Step]:
+def _silent(run: Run, attempts: Sequence[Attempt]) -> Sequence[Span]:
+    """Outages of the provider, asked for only where a call was held."""
+    is_held = any(attempt.held_ms >= LEAST_WAIT_MS for attempt in attempts)
+    return limits_of(run).drawn.silent if is_held else ()
+
+
+def _steps(branch: Branch, attempts: Sequence[Attempt], silent: Sequence[Span]) -> list[Step]:
     steps: list[Step] = []
-    since = branch.ready_ms
+    since, before = branch.ready_ms, ""
     for attempt in attempts:
         sent = attempt.sent_ms if attempt.sent_ms is not None else attempt.admitted_ms
         if since is not None and sent - since >= LEAST_WAIT_MS:
-            steps.append(Step("", _wait_words(attempt, sent - since)))
+            steps.append(Step("", _wait_words(attempt, before, since, sent, silent)))
         steps.append(_try(attempt, sent))
+        before = attempt.status
         since = None if attempt.ended_ms is None else max(attempt.ended_ms, since or 0)
     return steps
 
 
-def _wait_words(attempt: Attempt, waited: int) -> str:
-    held = min(attempt.held_ms, waited)
-    rest = waited - held
-    parts = []
-    if rest >= LEAST_WAIT_MS:
-        what = "waiting for a slot" if attempt.number == 1 else "until the next try"
-        parts.append(f"{figures.duration(rest)} {what}")
-    if held >= LEAST_WAIT_MS:
-        parts.append(f"{figures.duration(held)} held by the rate limit")
-    return ", ".join(parts) or f"{figures.duration(waited)} waiting"
+def _wait_words(
+    attempt: Attempt, before: str, since: int, sent: int, silent: Sequence[Span]
+) -> str:
+    """What the wait for a try consisted of; `before`: how the try before it ended."""
+    waited = sent - since
+    held = waited if before == "throttled" else min(attempt.held_ms, waited)
+    outage = min(sum(max(min(end, sent) - max(start, since), 0) for start, end in silent), held)
+    what = "until the next try" if before == "error" else "waiting for a slot"
+    parts = (
+        (waited - held, what),
+        (outage, "held: the provider did not answer"),
+        (held - outage, "held by the rate limit"),
+    )
+    told = [f"{figures.duration(ms)} {words}" for ms, words in parts if ms >= LEAST_WAIT_MS]
+    return ", ".join(told) or f"{figures.duration(waited)} waiting"
 
 
 def _try(attempt: Attempt, sent: int) -> Step:
@@ -186,6 +199,8 @@ def _why(attempt: Attempt) -> list[str]:
         parts.append(f"Asked to wait {figures.seconds(attempt.retry_after_s)}.")
     if attempt.status == "ok" and attempt.output_tokens is not None:
         parts.append(f"{figures.plural(attempt.output_tokens, 'token')}.")
+    if attempt.cost_usd and attempt.is_cost_confirmed:
+        parts.append(f"{figures.money(attempt.cost_usd)}.")
     if attempt.ended_ms is None and attempt.status == "sent":
         return parts
     if not attempt.is_cost_confirmed and attempt.cost_usd:

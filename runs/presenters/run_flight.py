@@ -41,6 +41,7 @@ class Flight:
     area: str
     limit_line: str
     shut: tuple[str, ...]
+    silent: tuple[str, ...]
     marks: tuple[Mark, ...]
     limits: Limits
     peak: int
@@ -86,6 +87,7 @@ def flight_of(run: Run, spans: Sequence[BranchRow]) -> Flight:
         area=f"0,58 {line} {line.rsplit(' ', 1)[-1].split(',')[0]},58" if line else "",
         limit_line=limit_line(limits.drawn.line, now, axis.end, top),
         shut=tuple(place_shut(limits.drawn.shut, now, axis.end)),
+        silent=tuple(place_shut(limits.drawn.silent, now, axis.end)),
         marks=tuple(
             Mark(mark.kind, place_mark(mark.at_ms, mark.level, axis.end, top), mark.title)
             for mark in limits.drawn.marks

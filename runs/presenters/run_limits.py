@@ -11,6 +11,8 @@ from runs.models import Run
 from runs.presenters import figures
 from runs.queries.limits import Change, History, histories
 
+Span = tuple[int, int]
+FOREVER = 1 << 40  # ms: an outage that has no end yet
 MOST_ROWS = 100
 MOST_MARKS = 40
 MOST_STEPS = 240
@@ -43,16 +45,18 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """`line`: from when on how many may be in flight. `shut`: from when to when nobody could
-    start. Both in ms since the launch."""
+    start; `silent`: a provider answered nobody. All in ms since the launch."""
 
     line: tuple[tuple[int, int], ...] = ()
-    shut: tuple[tuple[int, int], ...] = ()
+    shut: tuple[Span, ...] = ()
+    silent: tuple[Span, ...] = ()
     marks: tuple[Mark, ...] = ()
 
     def as_json(self) -> str:
         """As the script reads it."""
         marks = [[mark.at_ms, mark.level, mark.kind, mark.title] for mark in self.marks]
-        return json.dumps({"line": self.line, "shut": self.shut, "marks": marks})
+        spans = {"shut": self.shut, "silent": self.silent}
+        return json.dumps({"line": self.line, **spans, "marks": marks})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def limits(found: Sequence[History], firsts: dict[Key, int], asked: int | None) 
         drawn=Drawn(
             line=_thinned(start, steps),
             shut=_shut(found),
+            silent=_silent(steps),
             marks=tuple(_mark(step, is_several=is_several) for step in _weightiest(steps)),
         ),
         rows=rows,
@@ -210,7 +215,7 @@ def _weightiest(steps: Sequence[Step]) -> list[Step]:
     return sorted(kept, key=lambda step: step.change.at_ms)
 
 
-def _shut(found: Sequence[History]) -> tuple[tuple[int, int], ...]:
+def _shut(found: Sequence[History]) -> tuple[Span, ...]:
     """When no gate let anybody in."""
     every = [_spans(one.changes) for one in found]
     common = every[0] if every else []
@@ -221,8 +226,21 @@ def _shut(found: Sequence[History]) -> tuple[tuple[int, int], ...]:
     return tuple(common)
 
 
-def _spans(changes: Sequence[Change]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
+def _silent(steps: Sequence[Step]) -> tuple[Span, ...]:
+    """From each opening of a breaker to its closing, or to whenever one looks."""
+    spans: list[Span] = []
+    since: dict[Key, int] = {}
+    for step in steps:
+        key = _key(step.history)
+        if step.kind == DOWN:
+            since.setdefault(key, step.change.at_ms)
+        elif step.kind == UP and key in since:
+            spans.append((since.pop(key), step.change.at_ms))
+    return (*spans, *((start, FOREVER) for start in since.values()))
+
+
+def _spans(changes: Sequence[Change]) -> list[Span]:
+    merged: list[Span] = []
     for change in changes:
         if change.shut_until_ms is None:
             continue

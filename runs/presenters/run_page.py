@@ -15,7 +15,7 @@ from runs.presenters.run_flight import Flight, flight_of
 from runs.presenters.run_head import elapsed_ms, sentence
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, order_of
-from runs.presenters.run_rows import READ_ROLES, Look, bare_label, look, segments
+from runs.presenters.run_rows import READ_ROLES, Look, bare_label, look, segments, told
 from runs.presenters.run_state import Pill, run_pill
 from runs.presenters.run_time import TimeSpent, time_spent
 from runs.queries import runs as queries
@@ -65,6 +65,7 @@ class Row:
     depth: int | None
     look: Look
     bars: tuple[Bar, ...]
+    told: str
     branch: BranchRow
 
 
@@ -169,15 +170,13 @@ def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> T
 
 
 def _row(run: Run, branch: BranchRow, now: float, end: float, order: Order | None) -> Row:
-    bars = tuple(
-        Bar(segment[0], place(segment, end), segment[0] == "s") for segment in segments(branch, now)
-    )
+    phases = segments(branch, now)
+    bars = tuple(Bar(kind, place((kind, a, b), end), kind == "s") for kind, a, b in phases)
     seen = look(branch, now, READ_ROLES.get(run.method, ()))
     number = branch["number"]
     depth = order.depth(branch) if order else None
-    return Row(
-        number, number + 1, branch["role"], row_label(branch, seen), depth, seen, bars, branch
-    )
+    label = row_label(branch, seen)
+    return Row(number, number + 1, branch["role"], label, depth, seen, bars, told(phases), branch)
 
 
 def row_label(branch: BranchRow, seen: Look) -> str:

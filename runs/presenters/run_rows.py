@@ -162,6 +162,32 @@ def _call(found: list[Segment], branch: Mapping[str, Any], sent: float, end: flo
     found.append((after, turn, end))
 
 
+PHASES = {
+    "w": "waiting",
+    "t": "held",
+    "f": "before the first token",
+    "s": "streaming",
+    "d": "answering",
+    "j": "answering",
+    "h": "second attempt",
+    "c": "stopped",
+}
+LEAST_TOLD_MS = 50.0
+
+
+def told(found: Sequence[Segment]) -> str:
+    """The phases of a branch in words: `held 1.8 s · answering 0.7 s`."""
+    sums = dict.fromkeys(PHASES, 0.0)
+    for kind, a, b in found:
+        if kind in sums:
+            sums[kind] += b - a
+    return " · ".join(
+        f"{words} {figures.duration(sums[kind])}"
+        for kind, words in PHASES.items()
+        if sums[kind] >= LEAST_TOLD_MS
+    )
+
+
 def look(branch: Mapping[str, Any], now: float, reads: Collection[str] = ()) -> Look:
     """Icon, words and note of a branch; `reads`: roles whose answers are read as values."""
     status = branch["status"]

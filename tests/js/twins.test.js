@@ -7,7 +7,7 @@ import { test } from "node:test";
 
 import { axisFor, curve, inFlightSamples, limitLine, placeMark, placeShut, topOf } from "../../static/js/live/axis.js";
 import { strip } from "../../static/js/live/kpis.js";
-import { look, segments } from "../../static/js/live/look.js";
+import { look, segments, told } from "../../static/js/live/look.js";
 import { ordered } from "../../static/js/live/order.js";
 import * as text from "../../static/js/live/text.js";
 
@@ -23,6 +23,7 @@ for (const [name, given, expected] of fixture("figures")) {
 for (const { name, branch, now, reads, ...expected } of fixture("branches")) {
   test(`a branch that ${name}`, () => {
     assert.deepEqual(segments(branch, now), expected.segments);
+    assert.equal(told(expected.segments), expected.told);
     assert.deepEqual(look(branch, now, reads), expected.look);
   });
 }

@@ -3,6 +3,7 @@
 import { axisFor, curve, inFlightSamples, limitLine, placeMark, placeShut, topOf } from "./axis.js";
 import { hiding, unfolded } from "./folding.js";
 import { Line } from "./line.js";
+import { segments, told } from "./look.js";
 import { ordered } from "./order.js";
 import { escape, thousands } from "./text.js";
 
@@ -63,6 +64,7 @@ export class Timeline {
       const line = event.target.closest("[data-number]");
       if (line) this.focused = Number(line.dataset.number);
     });
+    this.box.addEventListener("mouseover", (event) => this.tell(event.target.closest(".bar")));
     this.section.addEventListener("click", (event) => this.onClick(event));
   }
 
@@ -102,7 +104,7 @@ export class Timeline {
   drawCurve() {
     const { now, axis: { end } } = this;
     const samples = inFlightSamples(this.branches, now, end);
-    const { line: limits, shut, marks } = this.readLimits();
+    const { line: limits, shut, silent, marks } = this.readLimits();
     const peak = samples.reduce((a, b) => Math.max(a, b), 0);
     const levels = limits.map(([, level]) => level);
     const top = topOf(peak, Math.max(0, ...levels));
@@ -111,7 +113,9 @@ export class Timeline {
     this.section.querySelector("[data-curve]").setAttribute("points", line);
     this.section.querySelector("[data-area]").setAttribute("points", line ? `0,58 ${line} ${last},58` : "");
     this.section.querySelector("[data-limit]").setAttribute("points", limitLine(limits, now, end, top));
-    this.picture("[data-shut]", placeShut(shut, now, end).map((style) => `<i class="shut" style="${style}"></i>`));
+    const held = [["shut", shut], ["shut silent", silent]];
+    this.picture("[data-shut]", held.flatMap(([kind, spans]) =>
+      placeShut(spans, now, end).map((style) => `<i class="${kind}" style="${style}"></i>`)));
     this.picture("[data-marks]", marks.map(([at, level, kind, title]) =>
       `<i class="mark" data-kind="${kind}" style="${placeMark(at, level, end, top)}" title="${escape(title)}"></i>`));
     const flight = this.isOpen ? `${this.run.in_flight} in flight` : `at most ${Math.max(peak, this.run.kpis.peak_in_flight ?? 0)} in flight`;
@@ -125,7 +129,7 @@ export class Timeline {
       this.limitsText = text;
       this.limits = JSON.parse(text);
     }
-    return this.limits ?? { line: [], shut: [], marks: [] };
+    return this.limits ?? { line: [], shut: [], silent: [], marks: [] };
   }
 
   // A part of the picture, written only where it changed: a title that is being read stays.
@@ -271,6 +275,12 @@ export class Timeline {
       this.box.scrollTop = top + height - this.box.clientHeight;
     }
     this.redraw();
+  }
+
+  // A bar says in words what it shows, once somebody points at it.
+  tell(bar) {
+    const row = bar && this.branches?.[Number(bar.parentElement.dataset.number)];
+    if (row) bar.title = told(segments(row, this.now));
   }
 
   onKey(event) {

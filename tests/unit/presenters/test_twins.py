@@ -23,6 +23,7 @@ from runs.presenters.run_axis import (
 from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, levels_above
 from runs.presenters.run_rows import look, segments
+from runs.presenters.run_rows import told as phases_told
 
 FIXTURES = Path(__file__).parents[2] / "js" / "fixtures"
 
@@ -40,6 +41,7 @@ def test_figures_read_alike(name: str, given: list[Any], expected: str) -> None:
 def test_branches_are_drawn_alike(case: dict[str, Any]) -> None:
     branch, now = case["branch"], case["now"]
     assert [list(segment) for segment in segments(branch, now)] == case["segments"]
+    assert phases_told([tuple(segment) for segment in case["segments"]]) == case["told"]
     seen = look(branch, now, case["reads"])
     assert {name: getattr(seen, name) for name in case["look"]} == case["look"]
 
