@@ -211,6 +211,17 @@ ALL = (
         rounds=9, trial="hedging",
     ),
     Scenario(
+        "hedging-wide", "The same with all 1,000 in flight at once: a run that is tail alone.",
+        1_000, 1_000, ("--latency=lognormal:0.2,0.99", "--tokens=4"), ("off", "on"),
+        (WALL, Column("saved", "wall saved", 3), Column("extra", "extra calls", 3), LOST),
+        (
+            Goal("on", "saved", 0.20, "wall ≥ 20 % less", is_most=False),
+            Goal("on", "extra", 0.11, "≤ 11 % extra calls"),
+            Goal("on", "lost", 0, "0 lost"),
+        ),
+        rounds=9, trial="hedging",
+    ),
+    Scenario(
         "faults", "1 % each of 500, 529, reset, malformed, stall and truncated; 5 s idle limit.",
         1_000, 100, ("--latency=fixed:0.02", "--tokens=4", *FAULTS), ("rows",), FAULT_COLUMNS,
         (NOTHING_LOST, TRUE_SUCCESSES), idle_s=5.0, trial="faults",
