@@ -95,7 +95,10 @@ class CallError(ParwebError):
 class Throttled(CallError):
     kind = "throttled"
     retryable = True
-    advice = "The provider is throttling; the call waits and is tried again."
+    advice = (
+        "The provider asked for less; the call waits and is tried again. Its limits can be entered "
+        "under Providers."
+    )
 
 
 class ProviderUnavailable(CallError):
@@ -113,13 +116,16 @@ class DeadlineExceeded(CallError):
 class BadReply(CallError):
     kind = "bad_reply"
     retryable = True
-    advice = "The reply was malformed or cut before its end mark."
+    advice = (
+        "The reply was malformed or cut before its end mark. If all of them are, check the "
+        "provider's kind and address."
+    )
 
 
 class NothingRecorded(BadReply):
     kind = "nothing_recorded"
     retryable = False
-    advice = "No answer was recorded."
+    advice = "No answer was recorded. Ask for no more samples than the recording has."
 
 
 class AnswerCut(CallError):
@@ -129,7 +135,9 @@ class AnswerCut(CallError):
 
 class ContentFiltered(CallError):
     kind = "content_filter"
-    advice = "The provider's content filter withheld the answer."
+    advice = (
+        "The provider's content filter withheld the answer. Change the prompt or ask another model."
+    )
 
 
 class WrongKey(CallError):
@@ -157,4 +165,4 @@ class UnknownModel(CallError):
 
 class BadRequest(CallError):
     kind = "bad_request"
-    advice = "The provider refused the request."
+    advice = "The provider refused the request. Check the settings of the call."

@@ -16,6 +16,8 @@ from runs.services.connections import KNOWN_ADDRESSES, keep_recording, replay_va
 LARGEST = 2**31 - 1
 MOST_RECORDED = 50_000_000
 SECRET_INSIDE = re.compile(r"//[^/]*@|[?&](key|api[-_]?key|(access_)?token)=", re.IGNORECASE)
+PRICES = ("price_input", "price_output", "price_cached")
+UNLISTED = "Empty: from the price table, unknown where it has none."
 PACE = re.compile(r"\d{1,6}(\.\d{1,6})?(/s)?", re.ASCII)
 
 
@@ -64,8 +66,8 @@ class ConnectionForm(forms.Form):
         max_length=20,
         help_text="Seconds a call, as in 0.5, or tokens a second, as in 80/s. Empty: at once.",
     )
-    price_input = DecimalField(label="Input", help_text="Empty: from the price table.")
-    price_output = DecimalField(label="Output", help_text="Empty: from the price table.")
+    price_input = DecimalField(label="Input", help_text=UNLISTED)
+    price_output = DecimalField(label="Output", help_text=UNLISTED)
     price_cached = DecimalField(
         label="Cached input",
         help_text="Empty: from the price table, else as other input.",
@@ -79,7 +81,8 @@ class ConnectionForm(forms.Form):
         if stored:
             initial["model_names"] = "\n".join(stored.model_names)
             initial["ends_unmarked"] = not stored.sends_end_mark
-        kwargs["initial"] = {"in_flight": 8, **initial}
+        prices = {n: DecimalField().show(initial.get(n)) for n in PRICES}
+        kwargs["initial"] = {"in_flight": 8, **initial, **prices}
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         self.has_key = bool(stored and stored.api_key)

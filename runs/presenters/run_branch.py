@@ -207,6 +207,11 @@ def _why(attempt: Attempt) -> list[str]:
         parts.append(
             f"Usage unknown: counted at the {figures.money(attempt.cost_usd)} held back for it."
         )
+    elif attempt.is_cost_confirmed and (attempt.cost_usd or 0) > attempt.reserved_usd > 0:
+        parts.append(
+            f"Dearer than it could be at most: {figures.money(attempt.cost_usd)}, with "
+            f"{figures.money(attempt.reserved_usd)} held back."
+        )
     elif not attempt.cost_usd and attempt.status in ("error", "throttled"):
         parts.append("Not charged.")
     return parts

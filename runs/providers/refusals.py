@@ -146,7 +146,7 @@ def _message(
     elif kind is ProviderUnavailable:
         told = f"The provider answered with an error ({status})."
     else:
-        told = kind.advice if status in _KINDS else f"{kind.advice.rstrip('.')} ({status})."
+        told = kind.advice if status in _KINDS else kind.advice.replace(".", f" ({status}).", 1)
     return f"{told} It says: {reason}" if reason else told
 
 

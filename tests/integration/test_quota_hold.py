@@ -20,7 +20,7 @@ from runs.models import Attempt, Branch, Run
 from runs.planning import configuration as configurations
 from runs.services import runs as services
 from runs.services.launching import launch_run
-from tests.factories import make_connection, make_run, voting_spec
+from tests.factories import make_attempt, make_branch, make_connection, make_run, voting_spec
 from tests.unit.engine.doubles import ScriptedClient
 from tests.working import worked
 
@@ -143,3 +143,13 @@ def test_the_page_says_why_and_offers_to_go_on(signed_in: Client, user: User) ->
     page = signed_in.get(reverse("run", args=[running.pk])).text
     place = page.index('id="run-reason"')
     assert "hidden" in page[place : page.index(">", place)]
+
+
+def test_a_reply_dearer_than_it_could_be_is_marked(signed_in: Client, user: User) -> None:
+    run = make_run(user, status="held")
+    branch = make_branch(run, 0, answer="yes", status="succeeded", tries=1)
+    make_attempt(
+        branch, status="ok", ended_ms=9, cost_usd=0.5, reserved_usd=0.2, is_cost_confirmed=True
+    )
+    part = signed_in.get(reverse("run_branch", args=[run.pk, 0])).text
+    assert "Dearer than it could be at most: $0.5000, with $0.2000 held back." in part
