@@ -37,7 +37,7 @@ def _answers(parts: Sequence[Part]) -> str:
         runs = max(part.runs for part in parts)
         return (
             f"{_lengths(parts)} {_a(word)}: borrowed from {plural(runs, 'run')} of {these} on "
-            f"{parts[0].borrowed_from}.".capitalize()
+            f"{parts[0].borrowed_from}."
         )
     if sources == {"assumed"}:
         return f"{_a(word).capitalize()} is assumed to be half as long as allowed: {_never(parts)}."
