@@ -161,7 +161,7 @@ def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> T
         flight=flight,
         chips=chips,
         state=state,
-        rows=tuple(_row(run, row, flight.now, flight.axis.end, order) for row in rows),
+        rows=tuple(_row(run, row, flight, order) for row in rows),
         start=start,
         total=total,
         next_start=after if after < total else None,
@@ -169,10 +169,11 @@ def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> T
     )
 
 
-def _row(run: Run, branch: BranchRow, now: float, end: float, order: Order | None) -> Row:
-    phases = segments(branch, now)
-    bars = tuple(Bar(kind, place((kind, a, b), end), kind == "s") for kind, a, b in phases)
-    seen = look(branch, now, READ_ROLES.get(run.method, ()))
+def _row(run: Run, branch: BranchRow, flight: Flight, order: Order | None) -> Row:
+    phases = segments(branch, flight.now, flight.limits.drawn.silent)
+    end = flight.axis.end
+    bars = tuple(Bar(phase[0], place(phase, end), phase[0] == "s") for phase in phases)
+    seen = look(branch, flight.now, READ_ROLES.get(run.method, ()))
     number = branch["number"]
     depth = order.depth(branch) if order else None
     label = row_label(branch, seen)

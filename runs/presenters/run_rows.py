@@ -1,7 +1,7 @@
 """A branch's line on the timeline: state, words and phases. `look.js` says the same while live.
 
 Times are milliseconds since the launch. Phases by letter: w waits, t held by the rate limit,
-f before the first token, s streaming, d done, j done by a join's own call, x failed try,
+o by an outage, f before the first token, s streaming, d done, j done by a join's own call, x failed try,
 p spared, c cancelled, h an attempt beside the one that counted.
 """
 
@@ -72,11 +72,16 @@ def parse_trail(trail: str, now: float = 0.0) -> list[Try]:
     return tries
 
 
-def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
-    """The phases of a branch up to `now`, in order; attempts beside others lie over them."""
+def segments(
+    branch: Mapping[str, Any], now: float, silent: Sequence[tuple[float, float]] = ()
+) -> list[Segment]:
+    """The phases of a branch up to `now`, in order; attempts beside others lie over them.
+    `silent`: when the provider answered nobody."""
     tries = parse_trail(branch["trail"], now)
     start = branch["ready"] if branch["ready"] is not None else 0
-    held = max(branch["held"] - _after_throttling(tries, branch["sent"]), 0.0)
+    sent = now if branch["sent"] is None else branch["sent"]
+    through = sum(max(min(b, sent) - max(a, start), 0) for a, b in silent)
+    held = max(branch["held"] - _after_throttling(tries, branch["sent"]) - through, 0.0)
     found: list[Segment] = []
     cursor, is_throttled = float(start), False
     for place, earlier in enumerate(tries):
@@ -91,13 +96,27 @@ def segments(branch: Mapping[str, Any], now: float) -> list[Segment]:
         _failed_try(found, earlier)
         cursor, is_throttled = earlier.ended, earlier.status == "throttled"
     _last(found, branch, cursor, held, is_throttled, now)
-    return [(kind, a, b) for kind, a, b in found if b > a or kind in DONE]
+    return [(kind, a, b) for kind, a, b in _through(found, silent) if b > a or kind in DONE]
 
 
 def _sent_after(tries: Sequence[Try], place: int, sent: float | None) -> float:
     """When the attempt was sent beside which the one at `place` ran."""
     later = (one.sent for one in tries[place + 1 :] if not one.is_beside)
     return next(later, tries[place].sent if sent is None else sent)
+
+
+def _through(found: Sequence[Segment], silent: Sequence[tuple[float, float]]) -> list[Segment]:
+    """Waits cut where the provider answered nobody: there they are the outage's."""
+    cut: list[Segment] = []
+    for kind, start, end in found:
+        cursor = start
+        for a, b in silent if kind in "wt" else ():
+            low, high = max(a, cursor), min(b, end)
+            if low < high:
+                cut += [(kind, cursor, low), ("o", low, high)]
+                cursor = high
+        cut.append((kind, cursor, end))
+    return cut
 
 
 def _after_throttling(tries: Sequence[Try], sent: float | None) -> float:
@@ -165,6 +184,7 @@ def _call(found: list[Segment], branch: Mapping[str, Any], sent: float, end: flo
 PHASES = {
     "w": "waiting",
     "t": "held",
+    "o": "held by an outage",
     "f": "before the first token",
     "s": "streaming",
     "d": "answering",

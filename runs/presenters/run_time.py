@@ -15,7 +15,7 @@ LABELS = {
     "full": ("s", "working, nothing waits"),
     "at_the_limit": ("slot", "slot"),
     "rate_limit": ("t", "rate limit"),
-    "outage": ("outage", "outage"),
+    "outage": ("o", "outage"),
     "backoff": ("w", "next try"),
     "tail": ("tail", "straggler tail"),
     "join": ("j", "join"),
@@ -33,8 +33,8 @@ LOSSES = {
         "More in flight will not help: a higher limit, another key or another model will.",
     ),
     "outage": (
-        "an outage: the provider answered nobody",
-        "No branch failed for it: one call at a time was tried until an answer came.",
+        "an outage of the provider",
+        "It answered nobody. No branch failed for it: calls were tried one at a time until it did.",
     ),
     "backoff": (
         "waiting to try again after errors",
@@ -146,7 +146,7 @@ def _facts(run: Run, where: Mapping[str, float], wall: float) -> list[str]:
         told.append(f"The provider refused {throttled:,} of {calls}, {share}.")
     if (kpis.get("held_s") or 0) >= LEAST_HELD_S:
         held = figures.seconds(kpis["held_s"])
-        told.append(f"The waits of all calls for the rate limit add up to {held}.")
+        told.append(f"The waits of all calls at the limiter add up to {held}.")
     last = queries.last_to_end(run) if where.get("tail", 0) / wall >= LATE else None
     if last is not None:
         note = look(last, last["ended"]).note

@@ -52,10 +52,10 @@ export class Line {
     this.set("parts", this.shown.label, (label) => this.fold.setAttribute("aria-label", `Parts of ${label}`));
   }
 
-  draw(row, depth, { now, end, reads }) {
+  draw(row, depth, { now, end, reads, silent }) {
     const isMoving = row.status === "running" || row.status === "pending";
-    if (this.row === row && this.axisEnd === end && this.depth === depth && !isMoving) return;
-    Object.assign(this, { row, axisEnd: end, depth });
+    if (this.row === row && this.axisEnd === end && this.silent === silent && this.depth === depth && !isMoving) return;
+    Object.assign(this, { row, axisEnd: end, depth, silent });
     const seen = look(row, now, reads);
     this.set("role", row.role, (role) => { this.link.dataset.role = role; });
     this.set("depth", depth ?? "", (deep) => {
@@ -69,7 +69,7 @@ export class Line {
     this.set("word", seen.word, (word) => this.icon.setAttribute("aria-label", word));
     this.set("label", labelOf(row, seen), (label) => { this.label.textContent = label; });
     this.set("note", seen.note, (note) => { this.end.textContent = note; });
-    const marks = segments(row, now).map((segment) => mark(segment, end)).join("");
+    const marks = segments(row, now, silent).map((segment) => mark(segment, end)).join("");
     this.set("marks", marks, (html) => { this.bar.innerHTML = html; });
   }
 

@@ -28,11 +28,14 @@ export function parseTrail(trail, now = 0) {
   });
 }
 
-export function segments(branch, now) {
+// `silent`: when the provider answered nobody.
+export function segments(branch, now, silent = []) {
   const found = [];
   const tries = parseTrail(branch.trail, now);
-  let held = Math.max((branch.held ?? 0) - afterThrottling(tries, branch.sent), 0);
   let cursor = branch.ready ?? 0;
+  const sent = branch.sent ?? now;
+  const outage = silent.reduce((sum, [a, b]) => sum + Math.max(Math.min(b, sent) - Math.max(a, cursor), 0), 0);
+  let held = Math.max((branch.held ?? 0) - afterThrottling(tries, branch.sent) - outage, 0);
   let isThrottled = false;
   tries.forEach((earlier, place) => {
     if (earlier.isBeside) {
@@ -51,12 +54,30 @@ export function segments(branch, now) {
     isThrottled = earlier.status === "throttled";
   });
   last(found, branch, cursor, held, isThrottled, now);
-  return found.filter(([kind, a, b]) => b > a || kind === "d" || kind === "j");
+  return through(found, silent).filter(([kind, a, b]) => b > a || kind === "d" || kind === "j");
 }
 
 // When the attempt was sent beside which the one at `place` ran.
 function sentAfter(tries, place, sent) {
   return tries.slice(place + 1).find((one) => !one.isBeside)?.sent ?? sent ?? tries[place].sent;
+}
+
+// Waits cut where the provider answered nobody: there they are the outage's.
+function through(found, silent) {
+  if (!silent.length) return found;
+  return found.flatMap(([kind, start, end]) => {
+    if (kind !== "w" && kind !== "t") return [[kind, start, end]];
+    const cut = [];
+    let cursor = start;
+    for (const [a, b] of silent) {
+      const [low, high] = [Math.max(a, cursor), Math.min(b, end)];
+      if (low >= high) continue;
+      cut.push([kind, cursor, low], ["o", low, high]);
+      cursor = high;
+    }
+    cut.push([kind, cursor, end]);
+    return cut;
+  });
 }
 
 // Of the time held, what followed a 429: drawn there, and not again before a first try.
@@ -114,8 +135,8 @@ function call(found, branch, sent, end) {
 }
 
 const PHASES = {
-  w: "waiting", t: "held", f: "before the first token", s: "streaming", d: "answering", j: "answering",
-  h: "second attempt", c: "stopped",
+  w: "waiting", t: "held", o: "held by an outage", f: "before the first token", s: "streaming", d: "answering",
+  j: "answering", h: "second attempt", c: "stopped",
 };
 const LEAST_TOLD_MS = 50;
 

@@ -79,7 +79,7 @@ export class Timeline {
     const ownEnd = (row) => (!row || row.sent > now ? 0 : row.ended ?? 0);
     const lastEnd = this.isOpen ? 0 : branches.reduce((most, row) => Math.max(most, ownEnd(row)), 0);
     this.axis = axisFor(this.isOpen ? now : Math.max(lastEnd, now), this.isOpen);
-    this.moment = { now, end: this.axis.end, reads: this.reads };
+    this.moment = { now, end: this.axis.end, reads: this.reads, silent: this.readLimits().silent };
     this.drawAxis();
     this.drawChips();
     this.redraw();
@@ -129,7 +129,7 @@ export class Timeline {
       this.limitsText = text;
       this.limits = JSON.parse(text);
     }
-    return this.limits ?? { line: [], shut: [], silent: [], marks: [] };
+    return this.limits ?? NONE;
   }
 
   // A part of the picture, written only where it changed: a title that is being read stays.
@@ -280,7 +280,7 @@ export class Timeline {
   // A bar says in words what it shows, once somebody points at it.
   tell(bar) {
     const row = bar && this.branches?.[Number(bar.parentElement.dataset.number)];
-    if (row) bar.title = told(segments(row, this.now));
+    if (row) bar.title = told(segments(row, this.now, this.moment.silent));
   }
 
   onKey(event) {
@@ -314,6 +314,7 @@ export class Timeline {
   }
 }
 
+const NONE = { line: [], shut: [], silent: [], marks: [] };
 const STATES = {
   pending: "waiting", running: "live", succeeded: "done", failed: "failed", cancelled: "done", spared: "done",
 };

@@ -40,7 +40,9 @@ def test_figures_read_alike(name: str, given: list[Any], expected: str) -> None:
 @pytest.mark.parametrize("case", table("branches"), ids=lambda case: case["name"])
 def test_branches_are_drawn_alike(case: dict[str, Any]) -> None:
     branch, now = case["branch"], case["now"]
-    assert [list(segment) for segment in segments(branch, now)] == case["segments"]
+    assert [list(segment) for segment in segments(branch, now, case.get("silent", ()))] == case[
+        "segments"
+    ]
     assert phases_told([tuple(segment) for segment in case["segments"]]) == case["told"]
     seen = look(branch, now, case["reads"])
     assert {name: getattr(seen, name) for name in case["look"]} == case["look"]
@@ -48,7 +50,11 @@ def test_branches_are_drawn_alike(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", table("branches"), ids=lambda case: case["name"])
 def test_phases_follow_one_another_without_overlap(case: dict[str, Any]) -> None:
-    found = [one for one in segments(case["branch"], case["now"]) if one[0] != "h"]
+    found = [
+        one
+        for one in segments(case["branch"], case["now"], case.get("silent", ()))
+        if one[0] != "h"
+    ]
     assert all(left[2] <= right[1] for left, right in pairwise(found))
     assert all(a < b or kind in "dj" for kind, a, b in found)
 
