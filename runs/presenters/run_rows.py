@@ -1,8 +1,8 @@
 """A branch's line on the timeline: state, words and phases. `look.js` says the same while live.
 
-Times are milliseconds since the launch. Phases by letter: w waits, t held by the rate limit,
-o by an outage, f before the first token, s streaming, d done, j done by a join's own call, x failed try,
-p spared, c cancelled, h an attempt beside the one that counted.
+Times are milliseconds since the launch. Phases by letter: w waits, t held by the rate limit, o held
+by an outage, f before the first token, s streaming, d done, j done by a join's own call, x failed
+try, p spared, c cancelled, h an attempt beside the one that counted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
