@@ -118,8 +118,13 @@ def _votes(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> 
         if outcome
         else _undecided(run, answered) or _leading(run, ranked, children),
         told=run_stop.told(run, outcome, ranked, children),
-        is_told=outcome is not None,
+        is_told=outcome is not None and _says_all(run, outcome),
     )
+
+
+def _says_all(run: Run, outcome: Outcome) -> bool:
+    """Whether the verdict has the run's reason; a cap that was reached is told beside it."""
+    return run.reason in {"", outcome.detail[:300]}
 
 
 def _vote(run: Run, ranked: Sequence[tuple[str, int]], place: int) -> Vote:
@@ -219,7 +224,7 @@ def _text(
         pieces=pieces,
         text=text,
         more_pieces=max(len(children) - MOST_PARTS, 0) if not is_whole else 0,
-        is_told=not text,
+        is_told=not text and _says_all(run, outcome),
     )
 
 
@@ -298,7 +303,7 @@ def _gate(run: Run, outcome: Outcome | None, children: Sequence[BranchRow]) -> A
         verdict=Verdict(tone, "The answer was", pill.text.lower(), outcome.detail),
         text=outcome.value or text if is_released else "",
         withheld="" if is_released else text,
-        is_told=True,
+        is_told=_says_all(run, outcome),
     )
 
 

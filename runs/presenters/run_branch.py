@@ -111,8 +111,7 @@ def _facts(branch: Branch, attempts: Sequence[Attempt], now: int) -> tuple[tuple
     end = now if is_open or branch.ended_ms is None else branch.ended_ms
     waited = None if branch.ready_ms is None else max(end - branch.ready_ms - calling, 0)
     facts = [("Waited", figures.duration(waited)), ("Calling", figures.duration(calling))]
-    is_sure = all(one.is_cost_confirmed for one in attempts if one.ended_ms is not None)
-    facts.append(("Cost" if is_sure else "Cost, at most", figures.money(branch.cost_usd)))
+    facts.append(_cost(branch, [one for one in attempts if one.ended_ms is not None]))
     if branch.input_tokens is not None:
         facts.append(("Tokens in", figures.thousands(branch.input_tokens)))
     if branch.output_tokens is not None:
@@ -121,6 +120,13 @@ def _facts(branch: Branch, attempts: Sequence[Attempt], now: int) -> tuple[tuple
         first = figures.duration(branch.first_token_ms - branch.sent_ms)
         facts.append(("First token", first))
     return tuple(facts)
+
+
+def _cost(branch: Branch, ended: Sequence[Attempt]) -> tuple[str, str]:
+    if any(one.cost_usd is None for one in ended):
+        return "Cost", "price unknown"
+    is_sure = all(one.is_cost_confirmed for one in ended)
+    return "Cost" if is_sure else "Cost, at most", figures.money(branch.cost_usd)
 
 
 def _calling(attempts: Sequence[Attempt], now: int) -> int:

@@ -123,8 +123,11 @@ def _branches(run: Mapping[str, Any]) -> Cell:
 
 def _cost(run: Mapping[str, Any]) -> Cell:
     kpis, budget, spent = run["kpis"], run["budget_usd"], run["spent_usd"]
-    is_unknown = "cost_usd" in kpis and kpis["cost_usd"] is None and not spent
+    is_partly_unknown = "cost_usd" in kpis and kpis["cost_usd"] is None
+    is_unknown = is_partly_unknown and not spent
     parts = []
+    if is_partly_unknown and spent:
+        parts.append(Part("at least: a price is unknown", "bad"))
     if kpis.get("multiplier") is not None and spent:
         parts.append(Part(f"{figures.times(kpis['multiplier'])} one call"))
     tokens = (kpis.get("input_tokens") or 0) + (kpis.get("output_tokens") or 0)

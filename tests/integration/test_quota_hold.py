@@ -153,3 +153,10 @@ def test_a_reply_dearer_than_it_could_be_is_marked(signed_in: Client, user: User
     )
     part = signed_in.get(reverse("run_branch", args=[run.pk, 0])).text
     assert "Dearer than it could be at most: $0.5000, with $0.2000 held back." in part
+
+
+def test_an_unknown_price_is_told_on_its_branch(signed_in: Client, user: User) -> None:
+    run = make_run(user, status="running")
+    branch = make_branch(run, 0, answer="yes", status="succeeded", tries=1)
+    make_attempt(branch, status="ok", ended_ms=9, cost_usd=None)
+    assert "price unknown" in signed_in.get(reverse("run_branch", args=[run.pk, 0])).text

@@ -304,3 +304,15 @@ def test_the_number_of_queries_does_not_grow_with_branches(
         return len(seen)
 
     assert queries(few) == queries(many) <= 40
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_told"),
+    [("Said once.", False), ("The run's cap of 8 calls was reached.", True)],
+)
+def test_the_head_tells_of_a_cap_and_repeats_no_verdict(
+    signed_in: Client, ended_vote: Run, reason: str, is_told: bool
+) -> None:
+    Run.objects.filter(pk=ended_vote.pk).update(reason=reason)
+    page = signed_in.get(f"/runs/{ended_vote.pk}/").text
+    assert ('id="run-reason"' in page) is is_told

@@ -76,10 +76,12 @@ function branches(run) {
 
 function cost(run) {
   const { kpis, budget_usd: budget, spent_usd: spent } = run;
-  const isUnknown = "cost_usd" in kpis && kpis.cost_usd === null && !spent;
+  const isPartlyUnknown = "cost_usd" in kpis && kpis.cost_usd === null;
+  const isUnknown = isPartlyUnknown && !spent;
   const isEnded = run.ended_ms !== null;
   const wasted = kpis.wasted_usd || 0;
   const parts = [];
+  if (isPartlyUnknown && spent) parts.push(part("at least: a price is unknown", "bad"));
   if (known(kpis.multiplier) && spent) parts.push(part(`${times(kpis.multiplier)} one call`));
   parts.push(part(`${thousands((kpis.input_tokens || 0) + (kpis.output_tokens || 0))} tokens`));
   if (wasted && isEnded) parts.push(part(`${money(wasted)} wasted`, "bad"));
