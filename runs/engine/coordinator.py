@@ -89,7 +89,7 @@ class Coordinator:
         self._account = Account(run, money)
         self._ends = Ends(
             run, journal=self._journal, account=self._account, clock=clock, read=self._read,
-            on_end=self._attempt_ended, on_aside=self._ended_aside,
+            on_end=self._attempt_ended, on_aside=figures.ended,
         )  # fmt: skip
         self._calls = Calls(
             run, ends=self._ends, journal=self._journal, room=self._room, store=store,
@@ -259,13 +259,6 @@ class Coordinator:
             self._stops.call_off(branch)
             self._joining.settle(self.run.joins[branch.join])
         self._joining.admitted()  # a stop may have taken all that waited
-        self._heed_hold(branch, attempt)
-
-    def _ended_aside(self, branch: BranchState, attempt: AttemptState) -> None:
-        self._figures.ended(branch, attempt)
-        self._heed_hold(branch, attempt)
-
-    def _heed_hold(self, branch: BranchState, attempt: AttemptState) -> None:
         if not self._is_ending and (reason := self._why_hold(branch, attempt)):
             self._shut()
             self._end_by(self._give_up(RunStatus.HELD, self.run.limits.deadline_s, reason))

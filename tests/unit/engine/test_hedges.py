@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runs.domain.errors import BadRequest, CallError, Fenced, ProviderUnavailable, Throttled
+from runs.domain.errors import (
+    BadRequest,
+    CallError,
+    Fenced,
+    ProviderUnavailable,
+    QuotaExhausted,
+    Throttled,
+)
 from runs.domain.policies import Budget
 from runs.domain.results import Completion
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
@@ -222,6 +229,19 @@ async def test_both_are_closed_by_a_cancel() -> None:
     assert [one.status for one in of_slow(run)] == [AttemptStatus.ABORTED] * 2
     assert [one.error_kind for one in of_slow(run)] == ["", ""]
     assert world.client.aborted == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("wins", [True, False])
+async def test_a_quota_that_a_hedge_met_holds_the_run_if_the_first_meets_it_too(wins: bool) -> None:
+    """Unless the first attempt answers: then nothing is missing."""
+    first = completion("from the first") if wins else QuotaExhausted(status_code=429)
+    world = world_of(first, QuotaExhausted(status_code=429))
+    run = await ended(world, await hedged(world), 2, 1)
+    branch = run.branches[NUMBER]
+    assert run.status is (RunStatus.SUCCEEDED if wins else RunStatus.HELD)
+    assert branch.status is (BranchStatus.SUCCEEDED if wins else BranchStatus.PENDING)
+    assert branch.errors == 0
 
 
 @pytest.mark.asyncio
