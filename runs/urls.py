@@ -28,6 +28,7 @@ urlpatterns = [
     path("runs/<int:run_id>/curve", nested.curve, name="run_curve"),
     path("runs/<int:run_id>/panel", run.panel, name="run_panel"),
     path("runs/<int:run_id>/limits", run.limits, name="run_limits"),
+    path("runs/<int:run_id>/flight", nested.flight, name="run_flight"),
     path("runs/<int:run_id>/branches/<int:number>/", run.branch, name="run_branch"),
     path("runs/<int:run_id>/export.<str:kind>", run.export, name="run_export"),
     path("runs/<int:run_id>/state", run_actions.state, name="run_state"),

@@ -23,6 +23,9 @@ from runs.presenters.run_limits import Limits, limits_of
 from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
 
+LEAST_EVERY_S = 3
+CALLS_A_SECOND = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -49,6 +52,7 @@ class Flight:
     now: float
     in_flight: int
     is_open: bool
+    every_s: int  # how often it is worth drawing anew: each time it looks at every call
 
     @property
     def words(self) -> str:
@@ -98,4 +102,5 @@ def flight_of(run: Run, spans: Sequence[BranchRow]) -> Flight:
         now=now,
         in_flight=run.in_flight,
         is_open=is_open,
+        every_s=max(LEAST_EVERY_S, run.branches_planned // CALLS_A_SECOND),
     )

@@ -147,6 +147,9 @@ def _facts(run: Run, where: Mapping[str, float], wall: float) -> list[str]:
     if (kpis.get("held_s") or 0) >= LEAST_HELD_S:
         held = figures.seconds(kpis["held_s"])
         told.append(f"The waits of all calls at the limiter add up to {held}.")
+    if hedges := kpis.get("hedges"):
+        won = figures.thousands(kpis.get("hedges_won") or 0)
+        told.append(f"Of {figures.plural(hedges, 'second attempt')}, {won} answered first.")
     last = queries.last_to_end(run) if where.get("tail", 0) / wall >= LATE else None
     if last is not None:
         note = look(last, last["ended"]).note

@@ -16,10 +16,14 @@ from runs.presenters.nested_row import row_detail
 from runs.presenters.passes import listed
 from runs.presenters.run_cost import cost_spent
 from runs.presenters.run_curve import vote_curve_of
+from runs.presenters.run_flight import flight as flight_of_run
+from runs.presenters.run_limits import limits_of
 from runs.presenters.run_time import time_spent
 from runs.queries import nested as queries
 from runs.queries import passes
 from runs.queries import runs as run_queries
+
+MOST_DRAWN_AT_ONCE = 5_000  # calls; of more, the page comes before their picture
 
 
 def page(request: HttpRequest, run: Run, timeline: run_page.Timeline | None) -> HttpResponse:
@@ -27,7 +31,10 @@ def page(request: HttpRequest, run: Run, timeline: run_page.Timeline | None) -> 
     (`?part=all`) all that changes while it is open. `timeline`: shown in place of the rows."""
     if request.headers.get("HX-Target") == "nested-rows":
         return _part(request, run)
+    is_small = run.branches_planned <= MOST_DRAWN_AT_ONCE
     context = _whole(request, run) | {
+        "flight": flight_of_run(run) if is_small and not timeline else None,
+        "limits": limits_of(run),
         "timeline": timeline,
         "view": "table",
         "again_key": uuid4().hex,
@@ -59,6 +66,15 @@ def curve(request: HttpRequest, run_id: int) -> HttpResponse:
     is_part = bool(request.headers.get("HX-Request"))
     context = {"run": run, "curve": vote_curve_of(run), "nav": "runs"}
     return render(request, "runs/_curve.html" if is_part else "runs/curve.html", context)
+
+
+@require_GET
+def flight(request: HttpRequest, run_id: int) -> HttpResponse:
+    """The calls in flight over time, for htmx: it looks at every call."""
+    run = passes.as_counted(get_object_or_404(run_queries.owned(request.user), pk=run_id))
+    context = {"run": run, "flight": flight_of_run(run), "nav": "runs"}
+    is_part = bool(request.headers.get("HX-Request"))
+    return render(request, "runs/_flight.html" if is_part else "runs/flight.html", context)
 
 
 def _part(request: HttpRequest, run: Run) -> HttpResponse:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Run
@@ -140,3 +141,18 @@ def test_many_rows_are_shown_a_page_at_a_time(signed_in: Client, user: User) -> 
     run = make_nested_run(user, rows=120, status="partial")
     assert rows_in(shown(signed_in, run, "?start=50"))[0] == 51
     assert rows_in(shown(signed_in, run, "?start=100")) == list(range(101, 121))
+
+
+def test_a_nested_run_shows_its_calls_in_flight_and_what_limited_them(
+    signed_in: Client, user: User
+) -> None:
+    run = make_nested_run(user, status="running", launched_at=timezone.now())
+    html = signed_in.get(f"/runs/{run.pk}/").content.decode()
+    assert 'aria-label="Calls in flight"' in html
+    assert 'id="limits"' in html
+    part = signed_in.get(f"/runs/{run.pk}/flight", headers={"HX-Request": "true"}).content.decode()
+    assert "every 3s" in part
+    Run.objects.filter(pk=run.pk).update(status="succeeded", ended_at=timezone.now())
+    part = signed_in.get(f"/runs/{run.pk}/flight", headers={"HX-Request": "true"}).content.decode()
+    assert "every" not in part
+    assert "<html" in signed_in.get(f"/runs/{run.pk}/flight").content.decode()
