@@ -56,7 +56,7 @@ DEFINITIONS: Mapping[str, str] = {
 
 WHERE: Mapping[str, str] = {
     "down": "No process worked on the run.",
-    "held": "The run was held by a used-up quota or a cap until someone went on.",
+    "held": "A used-up quota, or too dear a reply, held the run until someone went on.",
     "join": "Only calls of a join were in flight: merging or judging.",
     "outage": "The provider answered nobody, and calls waited for it to come back.",
     "rate_limit": "A call waited for the provider's rate limit.",

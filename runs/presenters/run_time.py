@@ -49,8 +49,8 @@ LOSSES = {
         "A quicker model for the join makes it shorter; so do more parts a merge.",
     ),
     "held": (
-        "being held by a used-up quota or cap",
-        "A higher cap or quota lets the run go on without a person.",
+        "being held by a used-up quota or too dear a reply",
+        "Credit that lasts lets a run go on without a person.",
     ),
     "down": (
         "parweb itself, which was not running",

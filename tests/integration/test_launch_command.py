@@ -233,6 +233,18 @@ def test_a_run_that_fails_says_so(
     assert {entry["kind"] for entry in found["contributions"]} == {"failed"}
 
 
+def test_a_run_that_is_held_with_nobody_serving_is_left_for_its_page(
+    manage: Manage, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    empty = start_simulator("--fault", "quota:1")
+    path = file_of(tmp_path, **provider(empty, votes={"samples": 3}))
+    done = manage("launch", "--file", str(path), "--json")
+    assert done.returncode == 4, done.stderr
+    assert "Held: The provider account behind “sim” has no quota left." in done.stderr
+    found = json.loads(done.stdout)
+    assert (found["status"], found["branches"]) == ("held", {"pending": 3})
+
+
 def test_a_serving_parweb_is_handed_the_run(
     manage: Manage, serve_parweb: Callable[..., Any], simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ from runs.presenters.run_report import report
 from runs.services import launching
 from runs.services import runs as run_services
 
-EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.PARTIAL: 3}
+EXIT_CODES = {RunStatus.SUCCEEDED: 0, RunStatus.PARTIAL: 3, RunStatus.HELD: 4}
 ENDED_BADLY = 1
 LOOK_EVERY_S = 0.2
 LOOP_GRACE_S = 3.0
@@ -43,7 +43,8 @@ class Command(BaseCommand):
     help = (
         "Launch a configuration and wait for its end. The run goes to the parweb that serves this "
         "data directory; without one it is executed here. Exit codes: 0 succeeded, 3 partial, "
-        "1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the run."
+        "4 held with nobody serving who could go on, 1 failed or cancelled, 2 wrong usage. Ctrl-C "
+        "cancels the run."
     )
     requires_system_checks = ["parweb"]
 
@@ -82,8 +83,10 @@ class Command(BaseCommand):
             if not is_ours:
                 self.stderr.write(f"Run {run.pk} goes to the parweb that serves here.")
             with _engine() if is_ours else nullcontext():
-                run = self._follow(run, options["timeout"], is_watching=options["watch"])
-                if options["measure"]:
+                run = self._follow(
+                    run, options["timeout"], is_watching=options["watch"], is_ours=is_ours
+                )
+                if options["measure"] and run.status in ENDED_RUN:
                     self._measure(run)
         self._tell(run, as_json=options["json"])
         sys.exit(EXIT_CODES.get(RunStatus(run.status), ENDED_BADLY))
@@ -97,10 +100,13 @@ class Command(BaseCommand):
         )
         return launch(request)
 
-    def _follow(self, run: Run, timeout_s: float | None, *, is_watching: bool) -> Run:
-        """Until the run has ended. A signal or the timeout cancels it; a second signal leaves."""
+    def _follow(
+        self, run: Run, timeout_s: float | None, *, is_watching: bool, is_ours: bool
+    ) -> Run:
+        """Until the run has ended, or is held with nobody serving on whose page one could go on. A
+        signal or the timeout cancels it; a second signal leaves."""
         until = math.inf if timeout_s is None else time.monotonic() + timeout_s
-        is_asked = False
+        is_asked, told_of = False, ""
         with _signals() as is_signalled, _watching(is_watching) as show:
             while run.status not in ENDED_RUN:
                 is_late = time.monotonic() > until
@@ -112,6 +118,12 @@ class Command(BaseCommand):
                 time.sleep(LOOK_EVERY_S)
                 run.refresh_from_db()
                 show(run)
+                is_held = run.status == RunStatus.HELD and not is_asked
+                if is_held and run.reason != told_of:
+                    told_of = run.reason
+                    self.stderr.write(f"Held: {run.reason} It goes on from its page.")
+                if is_held and is_ours:
+                    break
         return run
 
     def _measure(self, run: Run) -> None:
