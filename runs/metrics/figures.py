@@ -66,7 +66,8 @@ class RunFigures:
     unknown. quality: figures of the root's outcome. is_private: all calls went to a model on this
     machine. baseline: a measured one-by-one sample, see `metrics.baseline`. held_spans_ms: held by
     a person, taken off the wall. quota_spans_ms: held by a used-up quota or too dear a reply,
-    part of the wall. down_spans_ms: no process worked on the run. outage_spans_ms: a provider answered nobody.
+    part of the wall. down_spans_ms: no process worked on the run. outage_spans_ms: a provider
+    answered nobody.
     """
 
     wall_ms: int
