@@ -102,14 +102,13 @@ def _facts(ready: Prepared) -> Facts:
     figures = ready.estimate
     is_open = figures.total_least < figures.total_calls
     start = "from " if is_open else ""
-    most_in, most_out = figures.input_tokens_most, figures.output_tokens_most
     return (
         *_votes(ready),
         Fact("Calls", _calls(figures), _tries(figures)),
         Fact(
             "Tokens",
             start + _tokens(figures.input_tokens, figures.output_tokens_expected),
-            "up to " + _tokens(most_in, most_out),
+            _tokens_most(ready),
         ),
         Fact("Cost, if votes agree" if is_open else "Cost, expected", *_cost(ready)),
         Fact("Against one call", _against(figures)),
@@ -165,6 +164,14 @@ def _tries(figures: Estimate) -> str:
 
 def _tokens(read: int, written: int) -> str:
     return f"{thousands(read)} in, {thousands(written)} out"
+
+
+def _tokens_most(ready: Prepared) -> str:
+    figures, cap = ready.estimate, ready.configuration.limits.tokens
+    read, written = figures.input_tokens_most, figures.output_tokens_most
+    if cap is not None and cap <= read + written:
+        return f"up to {thousands(cap)} in all, its cap"
+    return f"up to {_tokens(read, written)}"
 
 
 def _cost(ready: Prepared) -> tuple[str, str]:

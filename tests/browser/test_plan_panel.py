@@ -73,6 +73,10 @@ def test_calls_money_and_warnings_follow_what_is_typed(
     expect(notes(page)).to_contain_text(["The cap of $0.01 is below the expected cost"])
     expect(fact(page, "Cost, expected")).to_contain_text("up to $0.0100, its cap")
     cap.fill("")
+    field(page, "limits.tokens").fill("2000")
+    expect(fact(page, "Tokens")).to_contain_text("up to 2,000 in all, its cap")
+    expect(notes(page)).to_contain_text(["The cap of 2,000 tokens is below"])
+    field(page, "limits.tokens").fill("")
     expect(page.locator("#plan")).not_to_contain_text("The cap of")
 
     votes.fill("1")
