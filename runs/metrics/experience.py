@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median
 from typing import NamedTuple
 
 QUICK, SLOW = 0.1, 0.9
@@ -82,7 +82,7 @@ def _experience(alike: Sequence[Call], at_once: float) -> Experience:
         output_tokens=median(output),
         output_most=output[-1],
         seconds_quick=_at(seconds, QUICK),
-        seconds=median(seconds),
+        seconds=fmean(seconds),
         seconds_slow=_at(seconds, SLOW),
         first_token_s=median(first) if first else None,
         token_s=median(each) if each else None,

@@ -11,7 +11,7 @@ class Learned(models.Model):
     """The successful calls of one run that asked the same (`asks`, a print of the words) of the
     same model. `calls` of them; tokens and seconds are those of one: means of the input (`told`:
     what the estimate said, null where it did not), of the output the least, the median and the
-    most, of the seconds the tenth percentile, the median and the ninetieth. `first_token_s` and
+    most, of the seconds the tenth percentile, the mean and the ninetieth. `first_token_s` and
     `token_s`, medians, are null where answers came whole. `at_once`: calls of the connection in
     flight on average meanwhile. `is_invented`: a simulated provider made the answers up."""
 

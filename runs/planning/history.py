@@ -20,11 +20,11 @@ Source = Literal["known", "borrowed", "assumed"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """The calls of one ended run that were alike. `connection` is the name it goes by today, ""
-    where it is none of today's. Tokens and seconds are those of one successful call: input means,
-    output and seconds medians with the least and the most (of seconds: the tenth and the ninetieth
-    percentile). `input_told`: what the estimate of that run said. `first_token_s`, `token_s`: to
-    the first token, and for each further one. `at_once`: calls of this connection in flight on
-    average meanwhile."""
+    where it is none of today's. Tokens and seconds are those of one successful call: of the input
+    means, of the output the least, the median and the most, of the seconds the tenth percentile,
+    the mean and the ninetieth. `input_told`: what the estimate of that run said. `first_token_s`,
+    `token_s`: to the first token, and for each further one. `at_once`: calls of this connection in
+    flight on average meanwhile."""
 
     run: int
     asks: str

@@ -45,11 +45,14 @@ class Seconds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallTime:
-    """Of one call under load; `alone_s`: with none beside it."""
+    """Of one call under load; `alone_s`: with none beside it. `even_s` is what nearly all take,
+    `tail_s` what the slowest of ten does; both are as expected where that is not known."""
 
     seconds: Seconds
     alone_s: float
     source: Source
+    even_s: float
+    tail_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Pace:
     tokens: tuple[int, int, int]
     call_s: Seconds
     longest_call_s: Seconds
+    even_s: float
+    tail_s: float
     alone_s: float
     slots: int
     slots_declared: int | None
@@ -74,8 +79,12 @@ class Pace:
 
     @property
     def by_slots_s(self) -> float:
-        waves = ceil(self.calls / self.slots)
-        return max(waves * self.call_s.expected, self.longest_call_s.expected)
+        """Slots are never idle until the last calls, of which the slowest is waited for; calls that
+        all take the same go in waves."""
+        last, mean = min(self.calls, self.slots), self.longest_call_s.expected
+        waited = mean + max(self.tail_s - mean, 0.0) * (1 - 1 / last)
+        before = (self.calls - last) / self.slots * self.call_s.expected
+        return max(ceil(self.calls / self.slots) * self.even_s, before + waited)
 
     @property
     def by_calls_s(self) -> float:
@@ -189,6 +198,8 @@ def _pace(
         ),
         call_s=Seconds(*(sum(t.seconds[n] * share for t, share in found) for n in range(3))),
         longest_call_s=Seconds(*(max(t.seconds[n] for t, _ in found) for n in range(3))),
+        even_s=sum(time.even_s * share for time, share in found),
+        tail_s=max(time.tail_s for time, _ in found),
         alone_s=sum(time.alone_s * share for time, share in found),
         slots=slots_of(configuration, calls or calls_most, connection),
         slots_declared=connection.get("in_flight"),
@@ -217,7 +228,13 @@ def call_times(
         time = _call_time(load, slots, bool(connection.get("is_shared")), history)
         longest = configuration.limits.deadline_s
         capped = Seconds(*(min(seconds, longest) for seconds in time.seconds))
-        found[load] = CallTime(capped, min(time.alone_s, longest), time.source)
+        found[load] = CallTime(
+            capped,
+            min(time.alone_s, longest),
+            time.source,
+            min(time.even_s, longest),
+            min(time.tail_s, longest),
+        )
     return found
 
 
@@ -226,23 +243,27 @@ def _call_time(load: Load, slots: int, is_shared: bool, history: History) -> Cal
     if speed is None:
         return _assumed_on_this_machine(load, slots) if is_shared else _assumed(load)
     seconds = Seconds(speed.quick, speed.expected, speed.slow)
+    even, tail = speed.quick, speed.slow
     margin = 1 + (SHARED_MARGIN if is_shared else MARGIN) / sqrt(speed.runs)
     if speed.source == "borrowed":
         written = (load.output_least_a_call, load.output_a_call, load.longest)
         seconds = Seconds(*(seconds[n] + written[n] * speed.token_s for n in range(3)))
+        even = tail = seconds.expected
         margin *= BORROWED_MARGIN
     factor = slots / speed.at_once if speed.at_once else 1.0
     if not LIKE_LOADS[0] <= factor <= LIKE_LOADS[1]:  # timed with many fewer or more beside it
-        quick = min(factor, 1.0) if is_shared else 1.0
-        seconds = seconds.times(quick, factor if is_shared else 1.0, max(factor, 1.0))
-    return CallTime(seconds.times(1 / margin, 1, margin), seconds.expected, speed.source)
+        scale = factor if is_shared else 1.0
+        seconds = seconds.times(min(scale, 1.0), scale, max(factor, 1.0))
+        even, tail = even * scale, tail * scale
+    ranged = seconds.times(1 / margin, 1, margin)
+    return CallTime(ranged, seconds.expected, speed.source, even, tail)
 
 
 def _assumed(load: Load) -> CallTime:
     expected = FIRST_TOKEN_S + load.output_a_call / TOKENS_A_SECOND
     quick = load.output_least_a_call / TOKENS_A_SECOND_QUICK
     slow = FIRST_TOKEN_SLOW_S + load.longest / TOKENS_A_SECOND_SLOW
-    return CallTime(Seconds(quick, expected, slow), expected, "assumed")
+    return CallTime(Seconds(quick, expected, slow), expected, "assumed", expected, expected)
 
 
 def _assumed_on_this_machine(load: Load, slots: int) -> CallTime:
@@ -254,7 +275,7 @@ def _assumed_on_this_machine(load: Load, slots: int) -> CallTime:
     )
     loading = LOADING_S if load.level == 0 else 0.0
     seconds = Seconds(quick * slots, alone * slots, slow * slots + loading)
-    return CallTime(seconds, alone, "assumed")
+    return CallTime(seconds, alone, "assumed", alone * slots, alone * slots)
 
 
 def in_levels(paces_found: Sequence[Pace]) -> Seconds:

@@ -87,7 +87,8 @@ def test_time_is_told_from_what_calls_took_under_such_a_load() -> None:
     configuration = made(sectioning())
     found = told(configuration, past(own_print(configuration)))
     assert found.is_time_measured
-    assert found.seconds == pytest.approx(2 * 2.0)
+    slowest_of_four = 2.0 + (4.0 - 2.0) * 3 / 4
+    assert found.seconds == pytest.approx(2.0 + slowest_of_four)
     assert found.seconds_least < 2 * 1.0 < found.seconds < 2 * 4.0 < found.seconds_most
 
 
@@ -112,8 +113,16 @@ def test_on_one_machine_slots_do_not_shorten_the_whole() -> None:
     alone = past(own_print(configuration), at_once=1.0)
     apart = told(configuration, alone)
     shared = told(configuration, alone, is_shared=True)
-    assert apart.seconds == pytest.approx(2 * 2.0)
-    assert shared.seconds == pytest.approx(8 * 2.0)
+    assert shared.seconds == pytest.approx(4 * apart.seconds)
+
+
+def test_calls_that_all_take_the_same_go_in_waves() -> None:
+    configuration = made(sectioning())
+    even = {"seconds_quick": 2.0, "seconds_slow": 2.0}
+    assert told(configuration, past(own_print(configuration), **even)).seconds == 4.0
+    five = build.plan(configuration, items(5))
+    history = History([past(own_print(configuration), **even)])
+    assert estimate(configuration, five, {}, LIMITS, history).seconds == 4.0
 
 
 def test_without_a_measurement_a_machine_of_ones_own_is_no_quicker_side_by_side() -> None:
