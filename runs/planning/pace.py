@@ -22,7 +22,9 @@ TOKENS_A_SECOND, TOKENS_A_SECOND_SLOW, TOKENS_A_SECOND_QUICK = 50.0, 20.0, 1000.
 READ_A_SECOND = (60.0, 300.0, 3000.0)
 WRITTEN_A_SECOND = (8.0, 40.0, 400.0)
 LOADING_S = 20.0
-MARGIN, SHARED_MARGIN = 0.5, 1.0  # around what one run showed; cores have other work too
+MARGIN = 0.5  # around what one run showed: it shrinks with more of them
+# Cores that have other work too are two or three times slower or quicker from run to run.
+SHARED_MARGIN_QUICK, SHARED_MARGIN_SLOW = 3.0, 2.0
 BORROWED_MARGIN = 2.0
 LIKE_LOADS = (0.67, 1.5)  # calls at once within which a measured second is one
 RATE_MARGIN = 1.1
@@ -244,18 +246,20 @@ def _call_time(load: Load, slots: int, is_shared: bool, history: History) -> Cal
         return _assumed_on_this_machine(load, slots) if is_shared else _assumed(load)
     seconds = Seconds(speed.quick, speed.expected, speed.slow)
     even, tail = speed.quick, speed.slow
-    margin = 1 + (SHARED_MARGIN if is_shared else MARGIN) / sqrt(speed.runs)
+    quicker = slower = 1 + MARGIN / sqrt(speed.runs)
+    if is_shared:
+        quicker, slower = SHARED_MARGIN_QUICK, SHARED_MARGIN_SLOW
     if speed.source == "borrowed":
         written = (load.output_least_a_call, load.output_a_call, load.longest)
         seconds = Seconds(*(seconds[n] + written[n] * speed.token_s for n in range(3)))
         even = tail = seconds.expected
-        margin *= BORROWED_MARGIN
+        quicker, slower = quicker * BORROWED_MARGIN, slower * BORROWED_MARGIN
     factor = slots / speed.at_once if speed.at_once else 1.0
     if not LIKE_LOADS[0] <= factor <= LIKE_LOADS[1]:  # timed with many fewer or more beside it
         scale = factor if is_shared else 1.0
         seconds = seconds.times(min(scale, 1.0), scale, max(factor, 1.0))
         even, tail = even * scale, tail * scale
-    ranged = seconds.times(1 / margin, 1, margin)
+    ranged = seconds.times(1 / quicker, 1, slower)
     return CallTime(ranged, seconds.expected, speed.source, even, tail)
 
 
