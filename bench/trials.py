@@ -135,7 +135,7 @@ class Shown(threading.Thread):
 
 def budget(scenario: Scenario, variant: str, provider: Provider) -> Figures:
     """`calls`: a cap on calls. `exact`: on money, each call costing what was reserved for it.
-    `money`: on money, most calls costing less."""
+    `money` and `tokens`: a cap of which most calls take less than they reserve."""
     from runs.domain.usage import Price, input_upper_bound
     from runs.models import Run
 
@@ -143,30 +143,32 @@ def budget(scenario: Scenario, variant: str, provider: Provider) -> Figures:
     allowed = max(round(scenario.calls * BUDGET_SHARE), 1)
     price_in = 0.0 if variant == "exact" else PRICE_IN
     call = {"max_tokens": 1, "accept_cut": True} if variant == "exact" else {"max_tokens": 60}
-    longest = input_upper_bound("", prompt(scenario.calls))
-    reserved = Price(price_in, PRICE_OUT).cost(longest, call["max_tokens"])
-    cap = allowed * reserved * (1 + 1e-9)  # sums of floats
-    limits = {"calls": allowed} if variant == "calls" else {"cost_usd": cap}
+    read = input_upper_bound("", prompt(scenario.calls))
+    most_usd = allowed * Price(price_in, PRICE_OUT).cost(read, call["max_tokens"])
+    caps = {"calls": allowed, "tokens": allowed * (read + call["max_tokens"])}
+    limits = {variant: caps[variant]} if variant in caps else {"cost_usd": most_usd}
     with Worker(scenario, provider) as worker:
         prices = {"price_input": price_in, "price_output": PRICE_OUT}
         run = worker.launch(call=call, limits=limits, connection=prices)
         worker.work(run, began=watch.start, ended=watch.stop_wall)
         figures = watch.figures()
     entries = provider.entries()
-    billed = sum(
-        (entry.input_tokens * price_in + entry.output_tokens * PRICE_OUT) / 1e6
-        for entry in entries
-        if entry.status == 200
-    )
+    answered = [entry for entry in entries if entry.status == 200]
+    tokens = sum(entry.input_tokens + entry.output_tokens for entry in answered)
+    billed = sum(e.input_tokens * price_in + e.output_tokens * PRICE_OUT for e in answered) / 1e6
     run = Run.objects.get(pk=run.pk)
-    over_calls = len(entries) - allowed if variant != "money" else 0
-    over_money = 0.0 if variant == "calls" else max(billed, run.spent_usd) - cap
+    over = {
+        "calls": len(entries) - allowed,
+        "exact": len(entries) - allowed,
+        "money": round(max(billed, run.spent_usd) - most_usd, 9),
+        "tokens": max(tokens, run.spent_tokens) - caps["tokens"],
+    }[variant]
     return {
         **figures,
         "allowed": allowed,
         "requests": len(entries),
-        "overshoot": max(over_calls, round(over_money, 9), 0),
-        "difference": abs(run.spent_usd - billed),
+        "overshoot": max(over, 0),
+        "difference": abs(run.spent_usd - billed) + abs(run.spent_tokens - tokens),
     }
 
 
