@@ -244,11 +244,14 @@ def measure(scenario: Scenario, variant: str, provider: Provider) -> Figures:
         if variant == "viewer":
             from bench.viewer import watching
 
-            viewer = stack.enter_context(watching(run, follows_text=scenario.name == "streamed"))
+            viewer = stack.enter_context(watching(run, follows_text=scenario.least_texts > 0))
         state = worker.work(run, began=watch.start, ended=watch.stop_wall)
-        seen = viewer.seen() if viewer else {}  # the viewer has seen the end, too
+        seen: Figures = viewer.seen() if viewer else {}  # the viewer has seen the end, too
         figures = watch.figures()
-    assert _has_rows(run) == (variant != "memory")
+    if _has_rows(run) == (variant == "memory"):
+        raise RuntimeError("rows were kept, or not kept, against what was to be measured")
+    if seen.get("texts", scenario.least_texts) < scenario.least_texts:
+        raise RuntimeError("the viewer was sent no text")
     return {**figures, **seen, "lost": lost(scenario, state)}
 
 

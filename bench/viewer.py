@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-AHEAD = 40  # branches between the last that has begun and the one that is opened
+AHEAD = 100  # branches between the last that has begun and the one that is opened
 PATIENCE_S = 30.0
 ENDED = {"succeeded", "partial", "failed", "cancelled"}
 
@@ -80,10 +80,32 @@ def watching(run: Any, *, follows_text: bool) -> Iterator[Viewer]:
         process.wait()
 
 
+class Reader:
+    """Which branch is open on the page, and which is opened next."""
+
+    def __init__(self) -> None:
+        self.branch = 0
+        self._begun = 0
+
+    def has_seen(self, told: dict[str, Any]) -> bool:
+        """Whether the branch that is open has ended, or its text has come."""
+        if told["type"] == "text":
+            return any(chunk[0] == self.branch for chunk in told["chunks"])
+        rows = dict(zip(told["branches"]["number"], told["branches"]["status"], strict=True))
+        begun = (number for number, status in rows.items() if status != "pending")
+        self._begun = max(begun, default=self._begun)
+        return rows.get(self.branch, "pending") in ENDED or self._begun > self.branch + AHEAD
+
+    def turn(self) -> dict[str, Any]:
+        """To a branch that will be called in a moment."""
+        self.branch = self._begun + AHEAD
+        return {"type": "watch", "branches": [self.branch]}
+
+
 async def follow(url: str, cookie: str, *, follows_text: bool) -> dict[str, int]:
     headers = {"Cookie": cookie, "Origin": url.partition("/ws/")[0].replace("ws:", "http:")}
     seen = {"frames": 0, "texts": 0}
-    begun = -2
+    reader = Reader()
     async with (
         aiohttp.ClientSession() as session,
         session.ws_connect(url, headers=headers, max_msg_size=0) as socket,
@@ -94,23 +116,15 @@ async def follow(url: str, cookie: str, *, follows_text: bool) -> dict[str, int]
             if "frame" in told:
                 await socket.send_json({"type": "ack", "frame": told["frame"]})
                 seen["frames"] += 1
-            if told["type"] == "text":
-                seen["texts"] += len(told["chunks"])
-                continue
             if seen["frames"] == 1:
                 print("watching", flush=True)
-            if told["run"]["status"] in ENDED and told["part"] == told["parts"]:
+            seen["texts"] += told["type"] == "text"
+            is_last = told["type"] == "delta" and told["part"] == told["parts"]
+            if is_last and told["run"]["status"] in ENDED:
                 return seen
-            newest = last_begun(told, begun)
-            if follows_text and newest > begun:
-                begun = newest
-                await socket.send_json({"type": "watch", "branches": [begun + AHEAD]})
+            if follows_text and (seen["frames"] == 1 or reader.has_seen(told)):
+                await socket.send_json(reader.turn())
     raise RuntimeError("the socket closed before the run's end")
-
-
-def last_begun(told: dict[str, Any], begun: int) -> int:
-    rows = zip(told["branches"]["number"], told["branches"]["status"], strict=True)
-    return max((number for number, status in rows if status != "pending"), default=-1)
 
 
 if __name__ == "__main__":
