@@ -42,7 +42,8 @@ LOSSES = {
     ),
     "tail": (
         "the tail: a few late branches",
-        "A lower output limit or a shorter deadline keeps single calls from running on.",
+        "A lower output limit or a shorter deadline keeps single calls from running on; second "
+        "attempts of slow calls (limits.hedge) shorten it.",
     ),
     "join": (
         "joining",

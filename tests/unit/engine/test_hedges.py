@@ -344,9 +344,12 @@ async def test_no_hedge_where_the_gate_has_no_slot() -> None:
     st.floats(0.01, 0.5),
     st.lists(st.integers(0, 60), min_size=25, max_size=120),
     st.integers(2, 60),
+    st.none() | st.integers(0, 12),
 )
-def test_hedges_stay_within_their_share(share: float, turns: list[int], limit: int) -> None:
-    """Whatever the calls take, and whatever the hedges."""
+def test_hedges_stay_within_their_share_and_leave_every_branch_its_call(
+    share: float, turns: list[int], limit: int, spare: int | None
+) -> None:
+    """Whatever the calls take, and whatever the hedges; `spare` calls are left by a cap."""
 
     async def reply(request: ModelRequest, nth: int) -> Completion:
         number = int(request.prompt.split()[1])
@@ -355,14 +358,23 @@ def test_hedges_stay_within_their_share(share: float, turns: list[int], limit: i
         return completion()
 
     async def work() -> World:
-        world = World(children=len(turns), limit=limit, hedge=share, client=ScriptedClient(reply))
+        world = World(
+            children=len(turns),
+            limit=limit,
+            hedge=share,
+            client=ScriptedClient(reply),
+            budget=Budget(calls=None if spare is None else len(turns) + spare),
+        )
         await world.run()
         return world
 
     world = asyncio.run(work())
-    hedges = sum(attempt.is_hedge for attempt in world.state.attempts)
+    run = world.state
+    hedges = sum(attempt.is_hedge for attempt in run.attempts)
     assert hedges <= share * len(turns) + 1
-    assert world.state.counts[BranchStatus.SUCCEEDED] == len(turns)
+    assert spare is None or hedges <= spare
+    assert run.counts[BranchStatus.SUCCEEDED] == len(turns)
+    assert run.calls == len(run.attempts)
     assert world.gate.in_flight == 0
     assert set(world.store.attempts.values()) <= {AttemptStatus.OK, AttemptStatus.ABORTED}
     assert world.client.peak <= limit
