@@ -35,6 +35,8 @@ def main() -> None:
             measured = rounds(scenario, options.repeat, options.peers, tell)
             results.append((scenario, measured))
             tell("\n".join(["", *told(scenario, measured), ""]))
+            if options.out:  # what is measured is not lost with what is not
+                options.out.write_text(page(results, options.repeat), "utf-8")
     text = page(results, options.repeat)
     if options.out:
         options.out.write_text(text, "utf-8")
@@ -51,7 +53,7 @@ def few(chosen: list[Scenario]) -> list[tuple[Scenario, Measured]]:
     with engine_room.prepared():
         for scenario in (one_of.few() for one_of in chosen):
             variants = [variant for variant in scenario.variants if variant not in PEERS]
-            results.append((scenario, {v: [one(scenario, v, 1)] for v in variants}))
+            results.append((scenario, {v: [{**one(scenario, v, 1), "round": 1}] for v in variants}))
             tell(scenario.name)
     return results
 

@@ -77,12 +77,18 @@ def rounds(scenario: Scenario, repeat: int, peers: Path | None, tell: Tell) -> M
                 continue
             began = time.monotonic()
             python = str(peers) if variant in PEERS else sys.executable
-            figures = _elsewhere(python, scenario, variant, number)
-            measured[variant].append(figures)
-            took = time.monotonic() - began
             place = f"{scenario.name} · {variant} · {number} of {count}"
-            tell(f"{place}: {_short(figures)} ({took:.0f} s)")
-    return measured
+            try:
+                figures = _elsewhere(python, scenario, variant, number)
+            except (
+                subprocess.SubprocessError,
+                OSError,
+            ) as error:  # the others are still worth their time
+                tell(f"{place}: not measured: {error}")
+                continue
+            measured[variant].append({**figures, "round": number})
+            tell(f"{place}: {_short(figures)} ({time.monotonic() - began:.0f} s)")
+    return {variant: found for variant, found in measured.items() if found}
 
 
 def _elsewhere(python: str, scenario: Scenario, variant: str, number: int) -> Figures:

@@ -40,10 +40,12 @@ def goals(results: Results) -> list[str]:
     for scenario, measured in results:
         figures = whole(scenario, measured)
         for goal in scenario.goals:
-            figure = figures[goal.variant][goal.key]
-            is_reached = "yes" if goal.is_reached(figure) else "**no**"
+            figure = figures.get(goal.variant, {}).get(goal.key)
+            found = "not measured" if figure is None else _rounded(figure)
+            is_reached = figure is not None and goal.is_reached(figure)
             which = f"{goal.words} ({goal.variant})"
-            lines.append(f"| {scenario.name} | {which} | {_rounded(figure)} | {is_reached} |")
+            reached = "yes" if is_reached else "**no**"
+            lines.append(f"| {scenario.name} | {which} | {found} | {reached} |")
     return lines
 
 
@@ -64,14 +66,14 @@ def whole(scenario: Scenario, measured: Measured) -> dict[str, Figures]:
     """Of each variant every figure over all rounds: medians, of some the worst."""
     worst = {column.key for column in scenario.columns if column.is_worst}
     compared: Measured = {variant: [] for variant in measured}
-    for number in range(max(len(rounds) for rounds in measured.values())):
-        one_round = {v: rounds[number] for v, rounds in measured.items() if number < len(rounds)}
+    for number in sorted({one["round"] for rounds in measured.values() for one in rounds}):
+        one_round = {v: o for v, rounds in measured.items() for o in rounds if o["round"] == number}
         for variant, figures in with_ratios(scenario, one_round).items():
             compared[variant].append(figures)
     return {
         variant: {
-            key: (max if key in worst else median)(figures[key] for figures in rounds)
-            for key in rounds[0]
+            key: (max if key in worst else median)(one[key] for one in rounds if key in one)
+            for key in {key for one in rounds for key in one}
         }
         for variant, rounds in compared.items()
     }

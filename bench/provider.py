@@ -128,10 +128,11 @@ def started(arguments: tuple[str, ...], seed: int, *, keeps_ledger: bool) -> Ite
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "runs.providers.simulator", "--port=0"),
+                "--until-input-closes",  # it ends with us, however we end
                 *(f"--seed={seed}", *kept, *arguments),
             ],
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -141,4 +142,4 @@ def started(arguments: tuple[str, ...], seed: int, *, keeps_ledger: bool) -> Ite
             yield Provider(process, found.group(), ledger, seed)
         finally:
             process.terminate()
-            process.wait()
+            process.communicate()
