@@ -173,7 +173,8 @@ def _row(run: Run, branch: BranchRow, flight: Flight, order: Order | None) -> Ro
     phases = segments(branch, flight.now, flight.limits.drawn.silent)
     end = flight.axis.end
     bars = tuple(Bar(phase[0], place(phase, end), phase[0] == "s") for phase in phases)
-    seen = look(branch, flight.now, READ_ROLES.get(run.method, ()))
+    held = str(run.kpis.get("held_reason") or "") if flight.is_open else ""
+    seen = look(branch, flight.now, READ_ROLES.get(run.method, ()), held)
     number = branch["number"]
     depth = order.depth(branch) if order else None
     label = row_label(branch, seen)

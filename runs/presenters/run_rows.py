@@ -208,15 +208,18 @@ def told(found: Sequence[Segment]) -> str:
     )
 
 
-def look(branch: Mapping[str, Any], now: float, reads: Collection[str] = ()) -> Look:
-    """Icon, words and note of a branch; `reads`: roles whose answers are read as values."""
+def look(
+    branch: Mapping[str, Any], now: float, reads: Collection[str] = (), held: str = ""
+) -> Look:
+    """Icon, words and note of a branch; `reads`: roles whose answers are read as values; `held`:
+    why nobody may start now, empty where somebody may."""
     status = branch["status"]
     if status == "succeeded":
         return _look_done(branch, reads)
     if status == "running":
         return _look_running(branch, now)
     if status == "pending":
-        return _look_pending(branch, now)
+        return _look_pending(branch, now, held)
     if status == "failed":
         return Look("failed", "fail", "failed", _failure(branch))
     if status == "spared":
@@ -243,12 +246,14 @@ def _look_running(branch: Mapping[str, Any], now: float) -> Look:
     return Look("live", "live", "asked", "first token…")
 
 
-def _look_pending(branch: Mapping[str, Any], now: float) -> Look:
+def _look_pending(branch: Mapping[str, Any], now: float, held: str) -> Look:
     if branch["backoff"] is not None and branch["backoff"] > now:
         left = figures.duration(branch["backoff"] - now)
         if branch["trail"].endswith(":throttled"):
             return Look("waiting", "hold", "throttled", f"held, {left} left")
         return Look("waiting", "wait", "waiting", f"next try in {left}")
+    if held:
+        return Look("waiting", "hold", "held", f"held: {held}")
     if branch["tries"]:
         so_far = figures.plural(branch["tries"], "try", "tries")
         return Look("waiting", "wait", "waiting", f"waiting, {so_far} so far")

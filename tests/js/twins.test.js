@@ -20,11 +20,11 @@ for (const [name, given, expected] of fixture("figures")) {
   });
 }
 
-for (const { name, branch, now, reads, silent, ...expected } of fixture("branches")) {
+for (const { name, branch, now, reads, silent, held, ...expected } of fixture("branches")) {
   test(`a branch that ${name}`, () => {
     assert.deepEqual(segments(branch, now, silent), expected.segments);
     assert.equal(told(expected.segments), expected.told);
-    assert.deepEqual(look(branch, now, reads), expected.look);
+    assert.deepEqual(look(branch, now, reads, held), expected.look);
   });
 }
 

@@ -52,11 +52,11 @@ export class Line {
     this.set("parts", this.shown.label, (label) => this.fold.setAttribute("aria-label", `Parts of ${label}`));
   }
 
-  draw(row, depth, { now, end, reads, silent }) {
+  draw(row, depth, { now, end, reads, silent, held }) {
     const isMoving = row.status === "running" || row.status === "pending";
     if (this.row === row && this.axisEnd === end && this.silent === silent && this.depth === depth && !isMoving) return;
     Object.assign(this, { row, axisEnd: end, depth, silent });
-    const seen = look(row, now, reads);
+    const seen = look(row, now, reads, held);
     this.set("role", row.role, (role) => { this.link.dataset.role = role; });
     this.set("depth", depth ?? "", (deep) => {
       if (deep === "") delete this.link.dataset.depth;

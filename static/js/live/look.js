@@ -148,11 +148,12 @@ export function told(found) {
     .map((kind) => `${PHASES[kind]} ${duration(sums[kind])}`).join(" · ");
 }
 
-export function look(branch, now, reads = []) {
+// `held`: why nobody may start now, empty where somebody may.
+export function look(branch, now, reads = [], held = "") {
   switch (branch.status) {
     case "succeeded": return lookDone(branch, reads);
     case "running": return lookRunning(branch, now);
-    case "pending": return lookPending(branch, now);
+    case "pending": return lookPending(branch, now, held);
     case "failed": return { state: "failed", icon: "fail", word: "failed", note: failure(branch) };
     case "spared": return { state: "done", icon: "spared", word: "spared", note: "not needed" };
     default:
@@ -180,13 +181,14 @@ function lookRunning(branch, now) {
   return { state: "live", icon: "live", word: "asked", note: "first token…" };
 }
 
-function lookPending(branch, now) {
+function lookPending(branch, now, held) {
   if (branch.backoff !== null && branch.backoff > now) {
     const left = duration(branch.backoff - now);
     return branch.trail.endsWith(":throttled")
       ? { state: "waiting", icon: "hold", word: "throttled", note: `held, ${left} left` }
       : { state: "waiting", icon: "wait", word: "waiting", note: `next try in ${left}` };
   }
+  if (held) return { state: "waiting", icon: "hold", word: "held", note: `held: ${held}` };
   const note = branch.tries ? `waiting, ${plural(branch.tries, "try", "tries")} so far` : "waiting";
   return { state: "waiting", icon: "wait", word: "waiting", note };
 }

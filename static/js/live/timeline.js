@@ -79,7 +79,7 @@ export class Timeline {
     const ownEnd = (row) => (!row || row.sent > now ? 0 : row.ended ?? 0);
     const lastEnd = this.isOpen ? 0 : branches.reduce((most, row) => Math.max(most, ownEnd(row)), 0);
     this.axis = axisFor(this.isOpen ? now : Math.max(lastEnd, now), this.isOpen);
-    this.moment = { now, end: this.axis.end, reads: this.reads, silent: this.readLimits().silent };
+    this.moment = { now, end: this.axis.end, reads: this.reads, silent: this.readLimits().silent, held: this.held() };
     this.drawAxis();
     this.drawChips();
     this.redraw();
@@ -90,6 +90,7 @@ export class Timeline {
     const key = `${axis.end}/${axis.step}`;
     if (key !== this.axisKey) {
       this.axisKey = key;
+      this.drawnCurve = -CURVE_EVERY_MS; // the curve stands on the same axis
       this.section.querySelector("[data-ticks]").innerHTML = axis.ticks
         .map((tick) => `<span class="tick num" style="left:${tick.at}%">${tick.label}</span>`).join("");
       this.box.style.setProperty("--grid", axis.step);
@@ -275,6 +276,11 @@ export class Timeline {
       this.box.scrollTop = top + height - this.box.clientHeight;
     }
     this.redraw();
+  }
+
+  // Why no call may start now.
+  held() {
+    return this.isOpen ? this.run.kpis.held_reason ?? "" : "";
   }
 
   // A bar says in words what it shows, once somebody points at it.

@@ -44,7 +44,7 @@ def test_branches_are_drawn_alike(case: dict[str, Any]) -> None:
         "segments"
     ]
     assert phases_told([tuple(segment) for segment in case["segments"]]) == case["told"]
-    seen = look(branch, now, case["reads"])
+    seen = look(branch, now, case["reads"], case.get("held", ""))
     assert {name: getattr(seen, name) for name in case["look"]} == case["look"]
 
 
