@@ -227,14 +227,12 @@ class SharedRules:
         self.is_asking = self._alone is None
         self._happened = Happened(peak=self.queue.in_flight)
         try:
-            grant = await self.share.exchange(self.share.key, request)
+            self._obey(await self.share.exchange(self.share.key, request), request, sent_at)
         except Away:
             self._go_alone()
         except Exception:
             log.exception("limits of %s: the exchange failed", self.share.key)
             self._go_alone()
-        else:
-            self._obey(grant, request, sent_at)
         self.is_asking = False
         self._plan(request)
         self.queue.serve()
@@ -287,9 +285,12 @@ class SharedRules:
 
     def _kept(self, *, is_short: bool) -> int:
         """Slots that it goes on holding: those in use, and what it needed lately of its part."""
-        peak = self._happened.peak if self.queue.in_flight or self.queue.held else 0
-        needed = self._slots if is_short else peak + max(peak // 4, min(peak, 1))
-        return max(self.queue.in_flight, min(self._slots, needed, self._part))
+        queue, happened = self.queue, self._happened
+        needed = self._slots if is_short else 0
+        if not is_short and (queue.in_flight or queue.held):
+            more = max(happened.peak // 4, 1) if happened.used or happened.unmetered else 0
+            needed = happened.peak + more
+        return max(queue.in_flight, min(self._slots, needed, self._part))
 
     def _obey(self, grant: Grant, request: Request, sent_at: float) -> None:
         now = self.clock()
