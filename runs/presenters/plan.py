@@ -104,7 +104,7 @@ def _facts(ready: Prepared) -> Facts:
     start = "from " if is_open else ""
     return (
         *_votes(ready),
-        Fact("Calls", _calls(figures), _tries(figures)),
+        Fact("Calls", _calls(figures), _tries(ready)),
         Fact(
             "Tokens",
             start + _tokens(figures.input_tokens, figures.output_tokens_expected),
@@ -156,10 +156,12 @@ def _against(figures: Estimate) -> str:
     return f"{least} – {most}" if is_open else least
 
 
-def _tries(figures: Estimate) -> str:
-    if not figures.retries_most:
+def _tries(ready: Prepared) -> str:
+    most = ready.estimate.retries_most
+    if not most:
         return ""
-    return f"up to {plural(figures.retries_most, 'try', 'tries')} more, where calls fail"
+    why = "where calls fail or are slow" if ready.configuration.limits.hedge else "where calls fail"
+    return f"up to {plural(most, 'try', 'tries')} more, {why}"
 
 
 def _tokens(read: int, written: int) -> str:

@@ -42,8 +42,7 @@ LOSSES = {
     ),
     "tail": (
         "the tail: a few late branches",
-        "A lower output limit or a shorter deadline keeps single calls from running on; second "
-        "attempts of slow calls (limits.hedge) shorten it.",
+        "A lower output limit or shorter deadline bounds single calls; hedging repeats slow ones.",
     ),
     "join": (
         "joining",
