@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runs.domain.errors import (
     BadReply,
@@ -170,3 +172,41 @@ def test_waits_are_read_where_a_retry_makes_sense() -> None:
     assert refused(503, retry_after="7").retry_after_s == 7
     assert refused(529, retry_after="7").retry_after_s == 7
     assert refused(400, retry_after="7").retry_after_s is None
+
+
+NAMES = [
+    *("retry-after", "retry-after-ms", "date", "x-ratelimit-reset", "x-ratelimit-reset-tokens"),
+    *("anthropic-ratelimit-requests-reset", "x-ratelimit-limit-requests", "x-ratelimit-reset-a"),
+    *("x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-limit"),
+]
+ODD_VALUES = st.sampled_from(
+    [
+        *("", " ", "0", "-1", "1e999", "nan", "9" * 400, "6m0s", "1d" * 200, "0 0", "٣", "1_000"),
+        *("Tue, 99 Foo 2023", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
+        *("Fri, 31 Dec 9999 23:59:59 -2359", "Mon, 01 Jan 0001 00:00:00 +2359", "20231114T221325Z"),
+    ]
+)
+FIELDS = st.sampled_from(
+    [
+        *("error", "message", "code", "type", "status", "details", "detail", "metadata", "param"),
+        *("retryDelay", "violations", "quotaId", "reason", "msg", "loc"),
+    ]
+)
+values = ODD_VALUES | st.text(st.characters(codec="latin-1"), max_size=40)
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
+    max_leaves=20,
+)
+bodies = json_like.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40)
+
+
+@given(st.integers(100, 999), st.dictionaries(st.sampled_from(NAMES), values, max_size=4), bodies)
+@settings(max_examples=400, deadline=None)
+def test_whatever_a_refusal_says_it_is_a_typed_error(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    error = refusal(status, headers, body, model="m", secret=KEY, now=NOW)
+    assert isinstance(error, CallError)
+    error.message.encode()
+    assert error.retry_after_s is None or 0 <= error.retry_after_s <= 86_400
