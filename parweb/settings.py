@@ -223,6 +223,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logs ----------------------------------------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER_FILTER = "parweb.debugpages.WithoutKeys"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -6,7 +6,7 @@ answer and is never called again.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ class LoadedConnection:
     """A connection as its client needs it. `mapping` carries the key: never log or store it."""
 
     id: int
-    mapping: Mapping[str, Any]
+    mapping: Mapping[str, Any] = field(repr=False)
     in_flight: int
     calls_per_minute: int | None
     tokens_per_minute: int | None
