@@ -72,6 +72,13 @@ def _short_of(run: Run, wish: Wish) -> tuple[str, ...]:
                 f"The run's cap leaves {figures.plural(left, 'call')} of {run.budget_calls:,}: "
                 "what does not fit is not asked, and the join says so."
             )
+    if run.budget_tokens is not None:
+        left = max(run.budget_tokens - run.spent_tokens, 0)
+        if wish.input_tokens + wish.output_tokens_most > left:
+            found.append(
+                f"The run's cap leaves {figures.plural(left, 'token')} of {run.budget_tokens:,}: "
+                "what does not fit is not asked."
+            )
     if run.budget_usd is not None and wish.cost_most_usd is not None:
         left_usd = max(run.budget_usd - run.spent_usd, 0.0)
         if wish.cost_most_usd > left_usd:

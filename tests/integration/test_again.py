@@ -150,3 +150,20 @@ async def test_a_pass_that_cannot_be_worked_on_ends_alone(run: Run, writer: Writ
         assert (run.status, run.lease_owner) == ("partial", "")
 
     await asyncio.to_thread(check)
+
+
+async def test_the_runs_cap_on_tokens_holds_for_a_later_pass_too(run: Run, writer: Writer) -> None:
+    await worked(run, writer)
+
+    def cap() -> None:
+        run.refresh_from_db()
+        assert run.spent_tokens > 0
+        Run.objects.filter(pk=run.pk).update(budget_tokens=run.spent_tokens + 1)
+        want(run, JUDGE)
+
+    await asyncio.to_thread(cap)
+    await worked(run, writer, take=again.take)
+    done = await asyncio.to_thread(lambda: run.passes.latest("n"))
+    assert done.calls == 0
+    assert done.ended_at is not None
+    assert "tokens was reached" in done.reason

@@ -51,16 +51,18 @@ async def released(run: Run, writer: Writer, status: RunStatus) -> None:
 
 
 def test_a_run_that_is_broken_off_leaves_nothing_open_and_counts_its_money(user: User) -> None:
-    run = make_run(user, spent_usd=1.0, reserved_usd=0.25, in_flight=1)
+    reserved = {"reserved_usd": 0.25, "reserved_tokens": 40}
+    run = make_run(user, spent_usd=1.0, spent_tokens=100, in_flight=1, **reserved)
     sent, waiting, done = (
         make_branch(run, 0, status="running", cost_usd=0.5),
         make_branch(run, 1, status="pending"),
         make_branch(run, 2, "yes", status="succeeded"),
     )
-    make_attempt(sent, status="sent", reserved_usd=0.25)
+    make_attempt(sent, status="sent", **reserved)
     lease.break_off(claim(run), "Internal error")
     run.refresh_from_db()
     assert (run.status, run.spent_usd, run.reserved_usd, run.in_flight) == ("failed", 1.25, 0, 0)
+    assert (run.spent_tokens, run.reserved_tokens) == (140, 0)
     assert run.counts == {"cancelled": 2, "succeeded": 1}
     attempt = Attempt.objects.get()
     assert (attempt.status, attempt.cost_usd, attempt.is_cost_confirmed) == ("lost", 0.25, False)

@@ -105,10 +105,11 @@ def test_the_preview_of_a_judge_shows_calls_and_price(signed_in: Client, run: Ru
 
 
 def test_the_preview_says_where_a_cap_is_too_small(signed_in: Client, run: Run) -> None:
-    Run.objects.filter(pk=run.pk).update(budget_calls=6, budget_usd=0.5)
+    Run.objects.filter(pk=run.pk).update(budget_calls=6, budget_usd=0.5, budget_tokens=9)
     text = preview(signed_in, run, **{"join.method": "judge"})
     assert "leaves 1 call of 6" in text
     assert "leaves $0 of $0.5" in text
+    assert "leaves 9 tokens of 9" in text
 
 
 def test_wrong_settings_are_told_beside_their_field(signed_in: Client, run: Run) -> None:
