@@ -29,6 +29,7 @@ from runs.engine.protocols import Control
 from runs.engine.state import HELD_BY_PROVIDER, AttemptState, BranchState, JoinState, RunState
 from runs.execution import again, recordings
 from runs.execution.lease import Claim
+from runs.execution.outages import of_outages
 from runs.execution.planner import RunPlanner
 from runs.execution.rows import watched_of
 from runs.models import (
@@ -241,7 +242,7 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
         _fold(state, state.branches[number], attempt)
     for branch in state.adopted:
         branch.reading = planner.read(state.joins[branch.join], branch.role, branch.text)
-    _count_errors(state)
+    _count_errors(run, state)
     for branch in state.branches.values():
         if branch.errors >= state.retry.tries:  # there was an outage, in which they do not count
             branch.errors = 0
@@ -249,9 +250,11 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
         state.calls = len(state.attempts)
 
 
-def _count_errors(state: RunState) -> None:
-    """Of two attempts that failed side by side one error counts."""
+def _count_errors(run: Run, state: RunState) -> None:
+    """Of two attempts that failed side by side one error counts; those of an outage do not."""
     failed = {(a.branch, a.number): a for a in state.attempts if _is_error(a)}
+    for named in of_outages(run, state, failed.values()):
+        del failed[named]
     for (branch, number), attempt in failed.items():
         if not (attempt.is_hedge and (branch, number - 1) in failed):
             state.branches[branch].errors += 1

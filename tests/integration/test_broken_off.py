@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,12 +14,12 @@ from runs.domain.results import Contribution, ContributionKind, Outcome, Outcome
 from runs.domain.states import ENDED_RUN, RunStatus
 from runs.engine.protocols import Batch
 from runs.engine.state import JoinState, RunState
-from runs.execution import baseline, lease, rows
+from runs.execution import baseline, lease, rows, rules
 from runs.execution.compose import Workshop
 from runs.execution.limiter import Change
 from runs.execution.load import load
 from runs.execution.store import DatabaseStore, Writer
-from runs.models import Attempt, Branch, Join, LimiterState, Run
+from runs.models import Attempt, Branch, Join, LimiterChange, LimiterState, Run
 from tests.factories import make_attempt, make_branch, make_connection, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -98,6 +98,34 @@ def test_errors_of_an_outage_do_not_count_after_a_restart(user: User) -> None:
     for number in range(1, 10):
         make_attempt(branch, number, status="error")
     assert load(claim(run)).state.branches[0].errors == 0
+
+
+@pytest.mark.parametrize(
+    ("ended_ms", "kind", "errors"),
+    [
+        (1_000, "unavailable", 2),  # before the breaker opened
+        (9_980, "unavailable", 1),  # the one that opened it
+        (12_000, "deadline", 1),
+        (12_000, "bad_reply", 2),  # it did answer
+        (30_000, "unavailable", 2),  # it answered again since
+    ],
+)
+def test_of_an_outage_not_even_few_errors_count_after_a_restart(
+    user: User, ended_ms: int, kind: str, errors: int
+) -> None:
+    connection = make_connection(user, name="Simulated")
+    launched_at = timezone.now() - timedelta(minutes=5)
+    frozen = {"Simulated": {"id": connection.pk, "kind": "simulated"}}
+    run = make_run(user, launched_at=launched_at, connections=frozen)
+    branch = make_branch(run, 0, status="pending", tries=2)
+    for number, error in enumerate((kind, "bad_reply"), 1):
+        make_attempt(branch, number, status="error", error_kind=error, ended_ms=ended_ms)
+    for at_s, reason in ((10, rules.SILENT), (20, rules.ANSWERS_AGAIN)):
+        LimiterChange.objects.create(
+            connection=connection, model="simulated", limit=8, reason=reason,
+            at=launched_at + timedelta(seconds=at_s),
+        )  # fmt: skip
+    assert load(claim(run)).state.branches[0].errors == errors
 
 
 @pytest.mark.parametrize("status", [RunStatus.HELD, RunStatus.QUEUED])
