@@ -1,15 +1,20 @@
 """The first page."""
 
+from datetime import timedelta
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from runs.presenters import month
 from runs.presenters.configuration_list import list_row
 from runs.presenters.overview import card, row
 from runs.queries import overview as queries
 from runs.views.requests import Request
+
+MONTH_DAYS = 30
 
 
 @vary_on_headers("HX-Request")
@@ -27,6 +32,9 @@ def overview(request: Request) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "runs/_overview.html", context)
-    if not found.runs_count:
+    if found.runs_count:
+        since = timezone.now() - timedelta(days=MONTH_DAYS)
+        context["kpis"] = month.cells(queries.kpis_since(request.user, since))
+    else:
         context["examples"] = [list_row(row) for row in queries.examples(request.user)]
     return render(request, "runs/overview.html", context)

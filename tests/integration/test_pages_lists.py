@@ -54,6 +54,19 @@ def test_a_first_visit_shows_the_ways_to_begin(signed_in: Client, user: User) ->
     assert "Recent runs" not in page
 
 
+def test_the_last_30_days_are_summed_up_over_all_runs(signed_in: Client, user: User) -> None:
+    now = timezone.now()
+    more = {**KPIS, "attempts": 10, "throttled": 1, "one_by_one_s": 24.6, "held_s": 3}
+    ended(user, ended_at=now, kpis=more)
+    ended(user, ended_at=now, kpis={**more, "is_private": True, "speed_up_is": "estimated"})
+    ended(user, ended_at=now - timedelta(days=31), kpis=more)
+    page = signed_in.get(reverse("overview")).text
+    month = page[page.index("Last 30 days") :]
+    for words in ("20 calls", "20.0", "1 run not measured", "$0.0156", "$0.0022 wasted", "10.0",
+                  "2 of 20 calls", "6.0 s held", "2 votes, in the mean"):  # fmt: skip
+        assert words in month
+
+
 def test_an_ended_run_is_told_in_a_row(signed_in: Client, user: User) -> None:
     ended(user)
     page = signed_in.get(reverse("overview")).text
