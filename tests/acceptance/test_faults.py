@@ -9,7 +9,8 @@ from tests.acceptance import oracle
 from tests.cluster import StartCluster
 from tests.processes import Simulator, StartSimulator
 
-# What the provider did → the reason parweb must give.
+# What the provider did → the reason parweb must give. A used-up quota ends no branch: it holds the
+# run, which has tests of its own.
 REASONS = {
     "500": "unavailable",
     "529": "throttled",
@@ -25,7 +26,6 @@ REASONS = {
     "filtered": "content_filter",
     "length": "length",
     "401": "auth",
-    "quota": "quota",
 }
 UNCLEAR_CUTS = {"bad_reply", "unavailable"}  # a cut body may arrive as either
 BRANCHES = 300
@@ -98,6 +98,26 @@ def test_with_four_tries_what_can_pass_passes(
     faults = faults_by_uuid(simulator)
     assert any(faults.values())
     assert all((faults[uuid] == "") == (status == "ok") for uuid, status, *_ in attempts)
+
+
+@pytest.mark.parametrize("sends_end_mark", [True, False])
+def test_a_missing_end_mark_is_taken_where_it_was_declared_and_a_cut_never(
+    start_simulator: StartSimulator, tmp_path: Path, sends_end_mark: bool
+) -> None:
+    cuts = ("cut", "reset_during")
+    shares = [f"{kind}:0.25" for kind in ("no_end_mark", *cuts)]
+    options = [part for share in shares for part in ("--fault", share)]
+    simulator = start_simulator("--latency", "fixed:0.01", "--seed", "7", *options)
+    provider = {
+        "name": "run", "kind": "simulated", "base_url": simulator.base_url, "in_flight": 8,
+        "sends_end_mark": sends_end_mark,
+    }  # fmt: skip
+    run_it(tmp_path, simulator, 60, provider=provider, limits={"tries": 1, "deadline_s": 5})
+    faults = faults_by_uuid(simulator)
+    assert {*faults.values()} == {"", "no_end_mark", *cuts}
+    for uuid, status, *_ in oracle.query(tmp_path / "data", ATTEMPTS):
+        taken = {""} if sends_end_mark else {"", "no_end_mark"}
+        assert (status == "ok") is (faults[uuid] in taken), faults[uuid]
 
 
 POLICIES: list[tuple[dict[str, Any], str, str]] = [
