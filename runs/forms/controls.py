@@ -157,7 +157,9 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
         label="Temperature", most=2, help_text="Empty: as the provider has it."
     ),
     "call.top_p": lambda: DecimalField(label="Top p", most=1),
-    "call.seed": lambda: WholeField(label="Seed", least=0),
+    "call.seed": lambda: WholeField(
+        label="Seed", least=0, help_text="Not sent to Anthropic, whose models know none."
+    ),
     "call.stop": lambda: EscapedLinesField(
         label="Stop at", rows=2, help_text="One text a line; \\n stands for a line break."
     ),
