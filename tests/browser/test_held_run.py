@@ -1,0 +1,42 @@
+"""A provider's account is used up while one watches: the page says so, and the run goes on."""
+
+import json
+import re
+import urllib.request
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pages import PATIENCE_MS, Complaints, launch, open_triage
+from tests.processes import Parweb, Simulator
+
+pytestmark = pytest.mark.browser
+
+ENDED = re.compile("Decided|Tie|Undecided")
+
+
+def change(simulator: Simulator, **settings: object) -> None:
+    """Change how the simulated provider behaves, now."""
+    address = simulator.base_url.removesuffix("/v1") + "/_simulator/settings"
+    body = json.dumps(settings).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def test_a_used_up_quota_is_told_while_one_watches_and_the_run_goes_on(
+    page: Page, parweb: Parweb, slow_simulator: Simulator, complaints: Complaints
+) -> None:
+    open_triage(page, parweb)
+    change(slow_simulator, faults=["quota:1"])
+    launch(page)
+    expect(page.locator("#run-reason")).to_have_text(
+        "The provider account behind “Simulated” has no quota left. Add credit there, then go on.",
+        timeout=PATIENCE_MS,
+    )
+    expect(page.locator("#run-pill")).to_have_text("Held", timeout=PATIENCE_MS)
+    change(slow_simulator, faults=[])
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#run-pill")).to_contain_text(ENDED, timeout=PATIENCE_MS)
+    expect(page.locator("#run-reason[data-held]")).to_be_hidden()
+    expect(page.get_by_role("button", name="Go on")).to_be_hidden()
+    assert complaints == []
