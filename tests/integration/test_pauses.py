@@ -62,3 +62,16 @@ def test_the_time_that_a_person_held_a_run_is_none_of_its_wall(user: User) -> No
     assert figures.live()["wall_s"] == 60.0
     assert figures.final()["wall_s"] == 60.0
     assert figures.live()["held_spans_ms"] == [(MINUTE_MS, 2 * MINUTE_MS)]
+
+
+def test_a_hold_by_a_provider_is_no_persons_and_its_excess_is_remembered(user: User) -> None:
+    run = make_run(
+        user,
+        branches=1,
+        launched_at=timezone.now() - timedelta(minutes=2),
+        kpis={"held_since_ms": MINUTE_MS, "held_by": "provider", "excess": 3.0},
+    )
+    state = loaded(run).state
+    [(start, _)] = state.quota_spans_ms
+    assert (start, state.held_spans_ms) == (MINUTE_MS, [])
+    assert state.excess == 3.0
