@@ -155,7 +155,8 @@ class Workshop:
         return any(gate.breaker.is_open for key, gate in self._gates.items() if key[0] in ids)
 
     def _note_start(self, connection_id: int, model: str, limit: int) -> None:
-        if connection_id:
+        """A limit shared by the workers is not theirs to begin: it stands as the others left it."""
+        if connection_id and not self._exchange:
             values = {"model": model, "limit": limit, "reason": LimiterChange.START}
             row = LimiterChange(connection_id=connection_id, at=datetime.now(UTC), **values)
             self._writer.submit(0, row.save)
