@@ -31,7 +31,7 @@ def head(repeat: int) -> list[str]:
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}, "
         f"{versions}, on {os.cpu_count()} cores ({_processor()}), simulator and client on the same "
         f"machine. Medians of {repeat} rounds, of hedging over nine seeds; "
-        "cancels and budgets are counted once."
+        "cancels, budgets and the cluster are measured once."
     ]
 
 

@@ -203,6 +203,21 @@ ALL = (
         limit_a_s=50.0,
     ),
     Scenario(
+        "three-workers", "Three worker processes share one key at the same provider, through Redis:"
+        " 1,500 calls in three runs. Wall with the cluster's start.",
+        1_500, 200, LIMITED, ("declared", "learned"), LIMIT,
+        tuple(
+            goal
+            for variant in ("declared", "learned")
+            for goal in (
+                Goal(variant, "x_limit", 0.95, "goodput ≥ 0.95 × limit", is_most=False),
+                Goal(variant, "throttled_share", 0.02, "429s ≤ 2 %"),
+                Goal(variant, "lost", 0, "0 lost"),
+            )
+        ),
+        limit_a_s=50.0, rounds=1, trial="cluster",
+    ),
+    Scenario(
         "hedging", "1,000 calls with lognormal latencies, the 99th percentile ten times the median"
         " (200 ms), 100 in flight; each round has a seed of its own.",
         1_000, 100, ("--latency=lognormal:0.2,0.99", "--tokens=4"), ("off", "on"),

@@ -1,14 +1,6 @@
-"""Three workers under one provider key at 50 calls a second: goodput, 429s and losses.
+"""Several workers under one provider key: a cluster of processes on this machine, with PostgreSQL
+and Valkey. The calls come as one run a worker."""
 
-    .venv/bin/python bench/three_workers.py [--calls 1500] [--workers 3] [--declared 3000]
-
-PostgreSQL, Valkey, the simulated provider, one web and all worker processes share this machine. The
-calls come as one run a worker, told to be limited to `--declared` calls a minute (0: nothing is
-declared, it is learned). All figures are from the provider's ledger: goodput as in
-`bench/goodput.py`. Needs the development requirements.
-"""
-
-import argparse
 import json
 import os
 import re
@@ -18,72 +10,55 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
-import django
+from bench.provider import ROOT, Provider
+from bench.scenarios import Figures, Scenario
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from bench.goodput import goodput  # noqa: E402
-from bench.provider import started  # noqa: E402
-
-RATE = 50.0  # calls a second
-SIMULATOR = (f"--limit-rpm={RATE * 60:g}", "--burst=1", "--latency=fixed:0.1", "--tokens=20")
+WORKERS = 3
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--calls", type=int, default=1500)
-    parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--declared", type=int, default=3000, help="calls a minute; 0: none")
-    options = parser.parse_args()
+def cluster(scenario: Scenario, variant: str, provider: Provider) -> Figures:
+    """`declared`: parweb is told of the limit. `learned`: it is not."""
     from parweb.servers import postgres, valkey
 
+    declared = round(scenario.limit_a_s * 60) if variant == "declared" else 0
     with (
         tempfile.TemporaryDirectory(prefix="parweb-bench-", ignore_cleanup_errors=True) as name,
         postgres(Path(name) / "postgres") as database_url,
         valkey(Path(name) / "valkey") as redis_url,
-        started(SIMULATOR, 1, keeps_ledger=True) as provider,
     ):
         environment = {
-            **os.environ,
+            **{k: v for k, v in os.environ.items() if not k.startswith("PARWEB_")},
             "PARWEB_DATA": f"{name}/data",
             "DATABASE_URL": database_url,
             "PARWEB_REDIS_URL": redis_url,
-            "PARWEB_WORKERS": str(options.workers),
+            "PARWEB_WORKERS": str(WORKERS),
             "PYTHONUNBUFFERED": "1",
         }
-        succeeded = measure(options, environment, Path(name), f"{provider.url}/v1")
-        entries = provider.entries()
-    told = goodput(SimpleNamespace(limit_a_s=RATE, calls=options.calls), entries)
-    print(
-        f"{options.workers} workers, {options.calls:,} calls: goodput {told['x_limit']:.3f} of the "
-        f"limit ({told['raw_a_s']:.1f} calls a second with the burst), "
-        f"{told['throttled_share']:.2%} 429s, {options.calls - succeeded} lost"
-    )
+        settings = spec(f"{provider.url}/v1", scenario.in_flight, declared)
+        began = time.monotonic()
+        succeeded = worked(scenario.calls, settings, environment, Path(name))
+        wall_s = time.monotonic() - began
+    return {"wall_s": wall_s, "lost": scenario.calls - succeeded}
 
 
-def measure(
-    options: argparse.Namespace, environment: Mapping[str, str], directory: Path, url: str
+def worked(
+    calls: int, settings: Mapping[str, object], environment: Mapping[str, str], directory: Path
 ) -> int:
     """Start the cluster, make the calls, end it; returns how many branches succeeded."""
-    os.environ.update(environment, DJANGO_SETTINGS_MODULE="parweb.settings")
-    django.setup()
     from parweb.management.commands.cluster import worker_arguments
     from parweb.worker import READY
 
     processes = [start(environment, "manage.py", "serve", "--port", "0")]
     try:
         wait_for(processes[0], r"ready: ")
-        numbers = range(1, options.workers + 1)
         processes += [
             start(environment, *worker_arguments(number), errors=subprocess.STDOUT)
-            for number in numbers
+            for number in range(1, WORKERS + 1)
         ]
         for worker in processes[1:]:
             wait_for(worker, READY)
-        return sum(run_all(options, environment, directory, url))
+        return sum(run_all(calls, settings, environment, directory))
     finally:
         for process in processes:
             process.terminate()
@@ -92,21 +67,21 @@ def measure(
 
 
 def run_all(
-    options: argparse.Namespace, environment: Mapping[str, str], directory: Path, url: str
+    calls: int, settings: Mapping[str, object], environment: Mapping[str, str], directory: Path
 ) -> list[int]:
     """Launch a run a worker, all at once; how many branches of each succeeded."""
     runs = []
-    for number in range(options.workers):
+    for number in range(WORKERS):
         file = directory / f"run{number}.json"
-        lines = range(number, options.calls, options.workers)
-        file.write_text(json.dumps(spec(url, options.declared, lines)), "utf-8")
+        lines = "\n".join(f"line number {n}" for n in range(number, calls, WORKERS))
+        file.write_text(json.dumps({**settings, "input": {"text": lines}}), "utf-8")
         runs.append(start(environment, "manage.py", "launch", "--file", str(file), "--json"))
         time.sleep(0.5)  # the next one's doorbell reaches a worker that has none yet
     reports = [json.loads(run.communicate()[0].splitlines()[-1]) for run in runs]
     return [report["branches"].get("succeeded", 0) for report in reports]
 
 
-def spec(url: str, declared: int, lines: range) -> dict[str, object]:
+def spec(url: str, in_flight: int, declared: int) -> dict[str, object]:
     return {
         "name": "Bench",
         "pattern": "sectioning",
@@ -116,10 +91,9 @@ def spec(url: str, declared: int, lines: range) -> dict[str, object]:
         "prompts": [{"text": "Repeat: {{ line.text }}"}],
         "call": {"connection": "bench", "model": "simulated-small", "max_tokens": 60},
         "provider": {
-            "name": "bench", "kind": "simulated", "base_url": url, "in_flight": 200,
+            "name": "bench", "kind": "simulated", "base_url": url, "in_flight": in_flight,
             **({"calls_per_minute": declared} if declared else {}),
         },
-        "input": {"text": "\n".join(f"line number {n}" for n in lines)},
     }  # fmt: skip
 
 
@@ -142,7 +116,3 @@ def wait_for(process: "subprocess.Popen[str]", pattern: str) -> None:
         if re.search(pattern, line):
             return
     raise SystemExit(f"ended without a line like {pattern!r}")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from bench import cancelling
+from bench import cancelling, three_workers
 from bench.engine_room import Worker, lost
 from bench.provider import Entry, Provider, digest
 from bench.scenarios import Figures, Scenario, body, prompt
@@ -178,4 +178,5 @@ TRIALS: dict[str, Callable[[Scenario, str, Provider], Figures]] = {
     "outage": outage,
     "budget": budget,
     "cancels": cancelling.cancels,
+    "cluster": three_workers.cluster,
 }
