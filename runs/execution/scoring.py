@@ -66,7 +66,8 @@ class Scoring:
         tally = quality.get("tally")
         sure = None
         if tally and "weights" not in quality:
-            sure = leader_confidence(tally.values(), spared)
+            uncast = spared + quality.get("missing", 0)  # a cap, a stop: they could yet be cast
+            sure = leader_confidence(tally.values(), uncast)
         return votes.of_vote(
             planned=join.children,
             launched=launched,

@@ -53,6 +53,16 @@ def test_a_vote_says_what_the_spared_ones_would_have_cost() -> None:
     assert "gold" not in figures
 
 
+def test_votes_that_a_cap_stopped_could_yet_be_cast() -> None:
+    texts = [*["a"] * 5, *["b"] * 3]
+    children = [child(index, text) for index, text in enumerate(texts)]
+    children += [Child(8 + index, "", ChildState.CANCELLED, reason="budget") for index in range(4)]
+    outcome = registry.aggregate(Majority(), FailurePolicy(), children, {})
+    join = JoinState(1, 0, 0, "", 12, 0, True, opened=12, rounds=1, is_stopped=True)
+    figures = Scoring(Majority(), ["m"], is_priced=True).of_vote(join, children, outcome, None)
+    assert 0.5 < figures["confidence"] < 0.95
+
+
 def test_gold_is_read_as_the_answers_are() -> None:
     number = Majority(reader=Reader(ReaderKind.NUMBER))
     scoring, figures = scored(number, ["it is 1,000", "1000.0 €", "7"], "#### 1000")
