@@ -54,6 +54,8 @@ class ChatReply(Reply):
             self.is_ended = True
             return self._pieces.end()
         chunk = self._parsed(event.data)
+        if not event.name and (text := self._token(chunk)):
+            return self._pieces.add(text)
         if event.name == "error" or chunk.get("error"):
             raise self._error_inside(chunk)
         if chunk.get("usage"):
@@ -64,6 +66,25 @@ class ChatReply(Reply):
             self._name_model(chunk.get("model"))
         choice = self._choice(chunk)
         return self._read(choice, choice.get("delta") or {}) if choice else ""
+
+    def _token(self, chunk: dict[str, Any]) -> str:
+        """The text of a chunk that carries a token and nothing else, which is nearly every one;
+        empty for all others."""
+        if not self._model or chunk.get("usage") or chunk.get("error") or "x_groq" in chunk:
+            return ""
+        try:
+            (choice,) = chunk["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+        except (KeyError, TypeError, ValueError):
+            return ""
+        is_plain = (
+            type(text) is str
+            and not choice.get("finish_reason")
+            and choice.get("index", 0) == 0
+            and not delta.get("refusal")
+        )
+        return text if is_plain else ""
 
     def take_whole(self, body: bytes) -> str:
         document = self._parsed(body)

@@ -73,8 +73,10 @@ class Parser:
                     self._data = []
                 self._name = ""
                 self._event_bytes = 0
+            elif line.startswith(b"data: "):
+                self._keep(line[6:], len(line))
             elif line.startswith(b"data:"):
-                self._keep(line[6:] if line.startswith(b"data: ") else line[5:], len(line))
+                self._keep(line[5:], len(line))
             elif line == b"data":
                 self._keep(b"", len(line))
             elif line.startswith(b"event:"):
