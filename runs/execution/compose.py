@@ -83,13 +83,14 @@ class Workshop:
         self._gates: dict[tuple[int, str], Gate] = {}
         self._saved: dict[tuple[int, str], float] = {}
         self._unsaved: dict[tuple[int, str], Change] = {}
+        self._lessons: set[asyncio.Task[None]] = set()
 
     def coordinator(self, loaded: Loaded) -> Coordinator:
         clock = RunClock(loaded.launched_at)
         return Coordinator(
             loaded.state,
             planner=loaded.planner,
-            store=LearningStore(self._writer, loaded.planner),
+            store=LearningStore(self._writer, loaded.planner, self._lessons),
             observer=self._observer,
             money=RunMoney(loaded.connections),
             clock=clock,
@@ -182,6 +183,7 @@ class Workshop:
         self._writer.submit(0, lambda: save_change(*key, change))
 
     async def close(self) -> None:
+        await asyncio.gather(*self._lessons, return_exceptions=True)
         await asyncio.gather(*(gate.close() for gate in self._gates.values()))
         if self._exchange is not None:
             await self._exchange.close()

@@ -27,18 +27,24 @@ LEARNED_FROM = frozenset({RunStatus.SUCCEEDED, RunStatus.PARTIAL, RunStatus.FAIL
 
 
 class LearningStore(DatabaseStore):
-    """A store that learns from the run of which it has written the end."""
+    """A store that learns from the run of which it has written the end, and keeps nobody waiting
+    for it: `lessons` are under way."""
 
-    def __init__(self, writer: Writer, planner: RunPlanner) -> None:
+    def __init__(
+        self, writer: Writer, planner: RunPlanner, lessons: set["asyncio.Task[None]"]
+    ) -> None:
         super().__init__(writer)
         self._planner = planner
+        self._lessons = lessons
 
     async def commit(self, batch: Batch) -> Committed:
         is_end = batch.run.ended_ms is not None  # it may end while an earlier batch is written
         committed = await super().commit(batch)
         is_first = batch.run.pass_n == 1 and not committed.late
         if is_end and is_first and batch.run.status in LEARNED_FROM:
-            await self._learn(batch.run)
+            lesson = asyncio.create_task(self._learn(batch.run))
+            self._lessons.add(lesson)
+            lesson.add_done_callback(self._lessons.discard)
         return committed
 
     async def _learn(self, run: RunState) -> None:
