@@ -26,7 +26,7 @@ CASES: list[tuple[int, object, str]] = [
     (401, {"error": {"message": "no such key"}}, "The provider refused the key. Enter it again"),
     (403, {"error": {"message": "not for you"}}, "not for you"),
     (402, {"error": {"message": "pay first"}}, "no quota left"),
-    (429, {"error": {"message": "slow"}}, "throttling"),
+    (429, {"error": {"message": "slow"}}, "asked for less"),
     (500, {"error": {"message": "boom"}}, "error (500). It says: boom"),
     (301, "", "redirect refused: enter the address"),
 ]
