@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from runs.models import Configuration, Connection, Dataset, Template
+from runs.planning import configuration as configurations
 from runs.queries.configurations import newest_revision
 from runs.services import examples
 from runs.services.examples import EXAMPLES, Caller, seed
