@@ -240,6 +240,7 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
         attempt.status = AttemptStatus(attempt.status)
         state.attempts.append(attempt)
         _fold(state, state.branches[number], attempt)
+    _add_up(state)
     for branch in state.adopted:
         branch.reading = planner.read(state.joins[branch.join], branch.role, branch.text)
     _count_errors(run, state)
@@ -248,6 +249,17 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
             branch.errors = 0
     if state.pass_n == 1:
         state.calls = len(state.attempts)
+
+
+def _add_up(state: RunState) -> None:
+    """The cost of branches that were answered late, over all of their attempts."""
+    costs: dict[int, list[float]] = {branch.number: [] for branch in state.adopted}
+    for attempt in state.attempts:
+        if attempt.cost_usd is not None and attempt.branch in costs:
+            costs[attempt.branch].append(attempt.cost_usd)
+    for branch in state.adopted:
+        known = costs[branch.number]
+        branch.cost_usd = round(sum(known), PLACES) if known else None
 
 
 def _count_errors(run: Run, state: RunState) -> None:
@@ -286,7 +298,6 @@ def _adopt(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
         return
     branch.sent_ms, branch.ended_ms = attempt.sent_ms, attempt.ended_ms
     branch.input_tokens, branch.output_tokens = attempt.input_tokens, attempt.output_tokens
-    branch.cost_usd = attempt.cost_usd
     state.move(branch, BranchStatus.SUCCEEDED)
     state.adopted.append(branch)
 

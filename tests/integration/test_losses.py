@@ -81,6 +81,16 @@ def test_both_attempts_of_a_hedged_branch_are_lost_by_a_crash(user: User) -> Non
     assert state.branches[0].trail == "10-90:hedge"
 
 
+def test_a_late_answer_costs_what_all_tries_of_its_branch_did(user: User) -> None:
+    run = make_run(user, launched_at=timezone.now())
+    branch = make_branch(run, 0, "billing", status="running", tries=2, cost_usd=0.5)
+    make_attempt(branch, 1, status="error", error_kind="unavailable", cost_usd=0.5)
+    make_attempt(branch, 2, status="late_ok", sent_ms=5, ended_ms=9, cost_usd=0.25)
+    state = load(claim(run)).state
+    assert state.branches[0].status == "succeeded"
+    assert (state.branches[0].cost_usd, state.spent_usd) == (0.75, 0.75)
+
+
 def test_two_attempts_that_failed_side_by_side_are_one_error_after_a_crash(user: User) -> None:
     run = make_run(user, launched_at=timezone.now())
     branch = make_branch(run, 0, status="pending", tries=3)
