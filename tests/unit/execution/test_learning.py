@@ -1,5 +1,6 @@
 """When an ended run is learned from: with the batch that holds its end, no other."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,8 +30,11 @@ async def test_a_run_that_ends_while_an_earlier_batch_is_written_is_learned_from
     monkeypatch.setattr(DatabaseStore, "commit", written)
     monkeypatch.setattr(LearningStore, "_learn", learn)
     nobody: Any = None
-    store = LearningStore(nobody, nobody)
+    lessons: set[asyncio.Task[None]] = set()
+    store = LearningStore(nobody, nobody, lessons)
     await store.commit(Batch(1, 1, 1, run, [], [], [], [], {}))
-    assert not learned
+    assert not lessons
     await store.commit(Batch(1, 1, 2, run, [], [], [], [], {}))
+    assert not learned, "whoever waits for the commit does not wait for the lesson"
+    await asyncio.gather(*lessons)
     assert len(learned) == 1
