@@ -133,6 +133,17 @@ RECOVERY = (
     LOST,
 )
 
+HEDGING_COLUMNS = (
+    WALL,
+    Column("saved", "wall saved", 3),
+    Column("extra", "extra calls", 3),
+    LOST,
+)
+HEDGING_GOALS = (
+    Goal("on", "saved", 0.20, "wall ≥ 20 % less", is_most=False),
+    Goal("on", "extra", 0.11, "≤ 11 % extra calls"),
+    Goal("on", "lost", 0, "0 lost"),
+)
 ALL = (
     Scenario(
         "ceiling", "The simulator's own ceiling: the fastest client that can be, which reads no"
@@ -219,23 +230,13 @@ ALL = (
         "hedging", "1,000 calls with lognormal latencies, the 99th percentile ten times the median"
         " (200 ms), 100 in flight; each round has a seed of its own.",
         1_000, 100, ("--latency=lognormal:0.2,0.99", "--tokens=4"), ("off", "on"),
-        (WALL, Column("saved", "wall saved", 3), Column("extra", "extra calls", 3), LOST),
-        (
-            Goal("on", "saved", 0.20, "wall ≥ 20 % less", is_most=False),
-            Goal("on", "extra", 0.11, "≤ 11 % extra calls"),
-            Goal("on", "lost", 0, "0 lost"),
-        ),
+        HEDGING_COLUMNS, HEDGING_GOALS,
         rounds=9, trial="hedging",
     ),
     Scenario(
         "hedging-wide", "The same with all 1,000 in flight at once: a run that is tail alone.",
         1_000, 1_000, ("--latency=lognormal:0.2,0.99", "--tokens=4"), ("off", "on"),
-        (WALL, Column("saved", "wall saved", 3), Column("extra", "extra calls", 3), LOST),
-        (
-            Goal("on", "saved", 0.20, "wall ≥ 20 % less", is_most=False),
-            Goal("on", "extra", 0.11, "≤ 11 % extra calls"),
-            Goal("on", "lost", 0, "0 lost"),
-        ),
+        HEDGING_COLUMNS, HEDGING_GOALS,
         rounds=9, trial="hedging",
     ),
     Scenario(
