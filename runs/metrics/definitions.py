@@ -60,8 +60,8 @@ WHERE: Mapping[str, str] = {
     "join": "Only calls of a join were in flight: merging or judging.",
     "outage": "The provider answered nobody, and calls waited for it to come back.",
     "rate_limit": "A call waited for the provider's rate limit.",
-    "at_the_limit": "A call waited for a slot, or all slots were taken.",
-    "backoff": "A branch waited to try again after an error.",
+    "at_the_limit": "A call was ready and waited for a slot.",
+    "backoff": "A branch waited to try again after an error, and a slot was free.",
     "tail": "Nothing waited and less than half the peak was in flight.",
     "full": "Calls were in flight and nothing waited.",
 }

@@ -15,7 +15,7 @@ LABELS = (
     *("at_the_limit", "backoff", "tail", "full"),
 )
 """In order: an instant gets the first that fits. A wait to try again costs nothing while no slot is
-free."""
+free: then others wait for one, or all are in flight."""
 
 # One number holds how many of each kind are open: adding it for a start and subtracting it for an
 # end counts all kinds in one addition. 24 bits a kind are enough for 16 million attempts.
@@ -65,15 +65,17 @@ def _label(state: int, peak: int, limit: int | None) -> str:
     """The first of `LABELS` that fits."""
     children, joins = _count(state, _CALLS), _count(state, _JOINS)
     in_flight = children + joins
-    is_awaited = _count(state, _RATE) or _count(state, _WAITS) or _count(state, _BACKOFFS)
+    waits, backoffs = _count(state, _WAITS), _count(state, _BACKOFFS)
+    is_awaited = _count(state, _RATE) or waits or backoffs
+    is_slot_free = limit is None or in_flight < limit
     fits = (
         ("down", _count(state, _DOWN)),
         ("held", _count(state, _QUOTA)),
         ("join", joins and not children),
         ("outage", _count(state, _OUTAGE) and is_awaited),
         ("rate_limit", _count(state, _RATE)),
-        ("at_the_limit", _count(state, _WAITS) or (limit is not None and in_flight >= limit)),
-        ("backoff", _count(state, _BACKOFFS)),
+        ("at_the_limit", waits),
+        ("backoff", backoffs and is_slot_free),
         ("tail", 2 * in_flight < peak),
     )
     return next((label for label, holds in fits if holds), "full")

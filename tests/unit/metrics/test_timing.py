@@ -33,11 +33,11 @@ def test_waiting_for_a_slot_is_the_limit():
     assert where(attempts, 2000) == {"at_the_limit": 1000, "full": 1000}
 
 
-def test_all_slots_taken_is_the_limit():
-    assert where([call(0), call(1, ended=2000)], 2000, limit_in_flight=2) == {
-        "at_the_limit": 1000,
-        "full": 1000,
-    }
+def test_slots_that_nothing_waits_for_cost_nothing():
+    attempts = [call(branch) for branch in range(4)]
+    assert where(attempts, 1000, limit_in_flight=4) == {"full": 1000}
+    assert where([*attempts, call(4, sent=1000, ended=2000, ready=600)], 2000,
+                 limit_in_flight=4) == {"full": 600, "at_the_limit": 400, "tail": 1000}  # fmt: skip
 
 
 def test_the_rate_limit_holds_the_last_part_of_a_wait():
@@ -61,7 +61,10 @@ def test_backoff_costs_nothing_while_all_slots_are_taken():
         call(1, ended=1500),
         call(2, sent=1000, ended=1500),
     ]
-    assert where(attempts, 2000, limit_in_flight=2) == {"at_the_limit": 1500, "full": 500}
+    assert where(attempts, 2000, limit_in_flight=2) == {"full": 2000}
+    assert where(attempts, 2000, limit_in_flight=3) == {"full": 1500, "backoff": 500}
+    waiting = [*attempts, call(3, sent=1500, ended=2000, ready=1200)]
+    assert where(waiting, 2000, limit_in_flight=2) == {"at_the_limit": 300, "full": 1700}
 
 
 def test_an_outage_is_not_the_rate_limits_fault_and_costs_only_what_waits():
