@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import floor, log, log10
 
 from runs.metrics import gold
 from runs.metrics.curve import Curve, Point, Question, vote_curve
@@ -11,10 +11,13 @@ from runs.presenters import figures
 from runs.queries import nested as queries
 
 WIDTH, HEIGHT = 520.0, 270.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 52.0, 14.0, 34.0
+LEFT, TOP, BOTTOM = 46.0, 14.0, 34.0
+LETTER = 6.8  # the width of a digit in the drawing
+GAP = 8.0  # between the drawing and the words beside it
 TICKS = (1, 3, 5, 9, 15, 25, 40, 60, 80, 100, 200, 400, 1_000, 4_000, 10_000)
 MOST_LINES = 5
 STEPS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+DUES_LINES = 4
 NARROW = 30.0  # least distance of two ticks' words
 
 
@@ -126,33 +129,35 @@ def _told(points: Sequence[Point]) -> tuple[Point, ...]:
 def _drawing(points: Sequence[Point], dues: Sequence[float], dues_are: str) -> Drawing:
     low, high, step = _span(points)
     most_dues = max(dues, default=0.0)
-    xs = [_x(point.votes, points[-1].votes) for point in points]
+    words = _dues_words(most_dues, dues_are)
+    right = WIDTH - 2 * GAP - LETTER * max(map(len, words), default=0)
+    xs = [_x(point.votes, points[-1].votes, right) for point in points]
 
     def y(share: float) -> float:
         return TOP + (high - share) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     upper = [(x, y(point.high)) for x, point in zip(xs, points, strict=True)]
     lower = [(x, y(point.low)) for x, point in zip(xs, points, strict=True)]
-    floor = HEIGHT - BOTTOM
-    scale = (floor - TOP) / most_dues if most_dues else 0.0
+    bottom = HEIGHT - BOTTOM
+    scale = (bottom - TOP) / most_dues if most_dues else 0.0
     count = round((high - low) / step)
     return Drawing(
         width=WIDTH,
         height=HEIGHT,
         left=LEFT,
-        right=WIDTH - RIGHT,
-        bottom=floor,
+        right=round(right, 1),
+        bottom=bottom,
         line=_line([(x, y(point.share)) for x, point in zip(xs, points, strict=True)]),
         band=_line([*upper, *reversed(lower)]),
-        dues=_line([(x, floor - due * scale) for x, due in zip(xs, dues, strict=False)]),
-        across=_across(points[-1].votes),
+        dues=_line([(x, bottom - due * scale) for x, due in zip(xs, dues, strict=False)]),
+        across=_across(points[-1].votes, right),
         up=tuple(
             Tick(round(y(low + n * step), 1), _percent(low + n * step, step))
             for n in range(count + 1)
         ),
         up_dues=tuple(
-            Tick(round(floor - n / 4 * most_dues * scale, 1), _due(n / 4 * most_dues, dues_are))
-            for n in (range(5) if most_dues else ())
+            Tick(round(bottom - n / DUES_LINES * most_dues * scale, 1), word)
+            for n, word in enumerate(words)
         ),
     )
 
@@ -164,15 +169,15 @@ def _span(points: Sequence[Point]) -> tuple[float, float, float]:
     return int(low / step) * step, min(-int(-high / step - 0.999999) * step, 1.0), step
 
 
-def _x(votes: int, most: int) -> float:
+def _x(votes: int, most: int, right: float) -> float:
     """Votes on a scale of their logarithm."""
-    return LEFT + log(votes) / log(max(most, 2)) * (WIDTH - LEFT - RIGHT)
+    return LEFT + log(votes) / log(max(most, 2)) * (right - LEFT)
 
 
-def _across(most: int) -> tuple[Tick, ...]:
+def _across(most: int, right: float) -> tuple[Tick, ...]:
     found: list[Tick] = []
     for votes in sorted({*(tick for tick in TICKS if tick < most), most}, reverse=True):
-        at = round(_x(votes, most), 1)
+        at = round(_x(votes, most, right), 1)
         if not found or found[-1].at - at >= NARROW:
             found.append(Tick(at, f"{votes:,}"))
     return tuple(reversed(found))
@@ -186,5 +191,10 @@ def _percent(share: float, step: float) -> str:
     return figures.percent(share, 0 if step >= 0.01 else 1)
 
 
-def _due(amount: float, dues_are: str) -> str:
-    return figures.money(amount) if dues_are.startswith("cost") else figures.thousands(amount)
+def _dues_words(most: float, dues_are: str) -> list[str]:
+    """Of the lines from nothing to the most: money as fine as the steps between them need."""
+    amounts = [n / DUES_LINES * most for n in range(DUES_LINES + 1)] if most else []
+    if not dues_are.startswith("cost"):
+        return [figures.thousands(amount) for amount in amounts]
+    places = 2 if most >= DUES_LINES else 1 - floor(log10(most / DUES_LINES)) if most else 0
+    return [f"${amount:,.{places}f}" if amount else "$0" for amount in amounts]
