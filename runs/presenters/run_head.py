@@ -5,8 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from runs.domain.states import OPEN_RUN
 from runs.models import Run
 from runs.presenters import figures
+from runs.queries import runs as queries
 
 READERS = {
     "whole_text": "the whole answer counts",
@@ -62,7 +64,8 @@ def _work(run: Run, spec: Mapping[str, Any]) -> str:
         return _each(run, spec)
     if run.pattern == "voting":
         tie = ", the first seen wins a tie" if join.get("ties") == "first_seen" else ""
-        return f"Voting · {figures.plural(count, 'vote')}, {VOTED.get(join['method'], '')}{tie}"
+        how = f"{VOTED.get(join['method'], '')}{tie}{_stopping(spec)}"
+        return f"Voting · {_votes(run, spec)}, {how}"
     if join["method"] == "gate":
         guards = max(count - 1, 0)
         return (
@@ -79,16 +82,37 @@ STOPS = {
 }
 
 
+def _stop(spec: Mapping[str, Any]) -> str:
+    """How a vote may end early; empty where all votes are asked."""
+    return STOPS.get((spec.get("votes") or {}).get("stop", "all"), "")
+
+
+def _stopping(spec: Mapping[str, Any]) -> str:
+    return f" · {_stop(spec)}" if _stop(spec) else ""
+
+
+def _votes(run: Run, spec: Mapping[str, Any]) -> str:
+    """Of a vote that may stop early the most there may be, and once it has ended how many were."""
+    planned = figures.plural(run.branches_planned, "vote")
+    if not _stop(spec):
+        return planned
+    return f"up to {planned}" if run.status in OPEN_RUN else f"{_asked(run)} votes asked"
+
+
+def _asked(run: Run) -> str:
+    return f"{queries.votes_asked(run):,} of {run.branches_planned:,}"
+
+
 def _each(run: Run, spec: Mapping[str, Any]) -> str:
     """A vote on every piece of the input."""
-    votes = spec.get("votes") or {}
-    samples, stop = votes.get("samples", 1), votes.get("stop", "all")
+    samples = (spec.get("votes") or {}).get("samples", 1)
     rows = run.branches_planned // max(samples, 1)
     one, many = SPLITS.get(spec["each"].get("by", "row"), ("row", "rows"))
-    upto = "up to " if stop in STOPS else ""
+    upto = "up to " if _stop(spec) else ""
+    asked = f" ({_asked(run)} asked)" if _stop(spec) and run.status not in OPEN_RUN else ""
     method = str(spec["join"]["method"]).replace("_", " ")
     told = f"Voting on {figures.plural(rows, one, many)} · {upto}{figures.plural(samples, 'vote')}"
-    return f"{told} each, {method}" + (f" · {STOPS[stop]}" if stop in STOPS else "")
+    return f"{told} each{asked}, {method}{_stopping(spec)}"
 
 
 def _need(join: Mapping[str, Any]) -> str:

@@ -98,6 +98,11 @@ def heard(run: Run) -> int:
     ).count()
 
 
+def votes_asked(run: Run) -> int:
+    """Votes of which a request was sent."""
+    return Branch.objects.filter(run=run, role=Role.VOTE, sent_ms__isnull=False).count()
+
+
 def tally(run: Run, join: int | None = None) -> dict[str, int]:
     """Votes by value so far, most first; unreadable answers are not in it."""
     rows = Branch.objects.filter(run=run, role__in=VOTERS, status=BranchStatus.SUCCEEDED)
