@@ -104,6 +104,7 @@ def _branches(run: Run, number: int, kind: str) -> Iterator[Branch]:
             reading=reading,
             output_tokens=7,
             cost_usd=0.001,
+            sent_ms=10,
         )
 
 

@@ -62,7 +62,7 @@ class Row:
     parts: tuple[Part, ...]
     agreement: str
     votes_for: str
-    used: int | None
+    asked: int | None
     spared: int
     cost_usd: float | None
     state: State
@@ -191,7 +191,7 @@ def _rows(run: Run, page: Sequence[Judged]) -> tuple[Row, ...]:
 
 
 def _row(row: RowJoin, state: State, votes: RowVotes, item: Item | None) -> Row:
-    if state is WAITING and votes.opened:
+    if state is WAITING and votes.asked:
         state = RUNNING
     counts = sorted((row.quality.get("tally") or votes.tally).values(), reverse=True)
     agreement = row.quality.get("agreement")
@@ -206,7 +206,7 @@ def _row(row: RowJoin, state: State, votes: RowVotes, item: Item | None) -> Row:
         parts=_parts(counts, row.planned, state),
         agreement=figures.percent(agreement),
         votes_for=votes_for(counts),
-        used=votes.opened or None,
+        asked=votes.asked or None,
         spared=int(row.quality.get("spared") or 0),
         cost_usd=votes.cost_usd,
         state=state,

@@ -9,6 +9,7 @@ from runs.presenters.nested import Judged
 from runs.presenters.nested_state import launched
 from runs.presenters.run_head import elapsed_ms
 from runs.presenters.run_kpis import Bar, Cell, Part, strip
+from runs.queries import runs as queries
 
 
 def nested_strip(run: Run, rows: Sequence[Judged], root: Join | None) -> tuple[Cell, ...]:
@@ -88,8 +89,7 @@ def _decided(rows: Sequence[Judged]) -> Cell:
 
 
 def _votes(run: Run, rows: Sequence[Judged]) -> Cell:
-    by_status = run.counts
-    asked = sum(by_status.values())
+    by_status, asked = run.counts, queries.votes_asked(run)
     ended = [row for row, _ in rows if row.outcome]
     spared = sum(int(row.quality.get("spared") or 0) for row in ended)
     planned = max(run.branches_planned, 1)
@@ -103,7 +103,7 @@ def _votes(run: Run, rows: Sequence[Judged]) -> Cell:
         sub.append(Part(f"{dot}{figures.thousands(by_status['failed'])} failed", "bad"))
     mean = sum(launched(row) or 0 for row in ended) / len(ended) if ended else 0
     unit = f"{mean:.1f} a row" if ended else f"of {figures.thousands(planned)}"
-    tip = "Calls asked for so far. Spared: not asked for, because the answer was settled."
+    tip = "Votes whose call was made. Spared: not asked, because the answer was settled."
     bars = (Bar("time", min(round(asked / planned * 100, 2), 100.0)),)
     return Cell(
         "votes",

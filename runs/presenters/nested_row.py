@@ -133,8 +133,9 @@ def _facts(join: Join, children: list[BranchRow]) -> tuple[tuple[str, str], ...]
     quality = join.quality
     costs = [child["cost"] for child in children if child["cost"] is not None]
     tokens = sum(child["output_tokens"] or 0 for child in children)
+    asked = sum(child["sent"] is not None for child in children)
     told = [
-        ("Votes", f"{len(children):,} of {join.children:,}"),
+        ("Votes asked", f"{asked:,} of {join.children:,}"),
         ("Agreement", figures.percent(quality.get("agreement"))),
         ("Rounds", figures.thousands(quality.get("rounds"))),
         ("Spared", figures.thousands(quality.get("spared"))),

@@ -35,9 +35,9 @@ class RowJoin:
 
 @dataclass(slots=True)
 class RowVotes:
-    """The votes on one row so far."""
+    """The votes on one row so far. `asked`: those of which a request was sent."""
 
-    opened: int = 0
+    asked: int = 0
     ended: int = 0
     failed: int = 0
     cost_usd: float | None = None
@@ -72,12 +72,12 @@ def votes_on(run: Run, joins: Collection[int]) -> dict[int, RowVotes]:
     rows = (
         Branch.objects.filter(run=run, join_number__in=list(joins), role__in=CHILD_ROLES)
         .values_list("join_number", "status", "reading")
-        .annotate(Count("id"), Sum("cost_usd"), Sum("output_tokens"))
+        .annotate(Count("id"), Count("sent_ms"), Sum("cost_usd"), Sum("output_tokens"))
         .order_by()
     )
-    for number, status, reading, count, cost, tokens in rows:
+    for number, status, reading, count, asked, cost, tokens in rows:
         votes = found[number]
-        votes.opened += count
+        votes.asked += asked
         votes.ended += count if status in ENDED else 0
         votes.failed += count if status == BranchStatus.FAILED else 0
         votes.tokens += tokens or 0

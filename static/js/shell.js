@@ -1,4 +1,5 @@
-// What every page shares: the choice of theme, menus that close, dialogs that open.
+// What every page shares: the choice of theme, menus that close, dialogs that open, the count of
+// live runs.
 
 const root = document.documentElement;
 const choiceNow = () => root.dataset.theme ?? "system";
@@ -41,6 +42,17 @@ document.addEventListener("keydown", (event) => {
   if (!open) return;
   open.open = false;
   open.querySelector("summary")?.focus();
+});
+
+// The navigation counts live runs; what htmx swaps in while one is open brings the number along.
+document.addEventListener("htmx:afterSwap", () => {
+  const now = Number(document.querySelector("[data-live-now]")?.dataset.liveNow ?? -1);
+  if (now < 0) return;
+  for (const place of document.querySelectorAll("[data-live-runs]")) {
+    place.textContent = now ? `${now} live` : "";
+    const pill = place.closest(".pill");
+    if (pill) pill.hidden = !now;
+  }
 });
 
 showChoice();

@@ -48,6 +48,7 @@ def test_a_table_of_1318_rows_is_filtered_to_its_ties(
         page.goto(f"{parweb.url}/runs/{told[1]}/")
         expect(page.locator("#show-all [data-count]")).to_have_text("1,318")
         expect(page.locator("#run-pill")).to_contain_text("gaps", timeout=PATIENCE_MS)
+        expect(page.locator(".sidebar [data-live-runs]")).to_have_text("")
         assert launch.wait(PATIENCE_MS / 1000) == 3  # ties are gaps of the whole
     finally:
         launch.kill()

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Run
-from tests.factories import make_run
+from tests.factories import make_branch, make_run
 from tests.nested import make_nested_run
 
 
@@ -94,6 +94,33 @@ def test_an_open_run_asks_for_its_changes_and_an_ended_one_does_not(
         assert f'id="{name}" hx-swap-oob="true"' in part
 
 
+def test_only_votes_whose_call_was_made_are_asked(signed_in: Client, user: User, run: Run) -> None:
+    assert "up to 3 votes each (24 of 30 asked), majority · stops" in shown(signed_in, run)
+    Run.objects.filter(pk=run.pk).update(status="running")
+    for number in range(12, 15):  # the fifth row's votes are queued and not yet called
+        make_branch(run, number, join_number=5)
+    page = shown(signed_in, run, "?q=number+5")
+    votes = page.partition('data-kpi="votes"')[2]
+    assert votes.partition("<span data-value>")[2].startswith("24<")
+    assert '<th class="n">Asked</th>' in page
+    assert "</svg> waiting</td>" in page
+    assert '<td class="n">3</td>' not in page
+    make_branch(run, 27, join_number=10, status="running", sent_ms=5)
+    assert "</svg> running</td>" in shown(signed_in, run, "?q=number+10")
+
+
+@pytest.mark.parametrize("page", ["overview", "runs", "run"])
+def test_what_is_swapped_in_brings_the_number_of_live_runs(
+    signed_in: Client, run: Run, page: str
+) -> None:
+    address = reverse(page, args=[run.pk] if page == "run" else [])
+    headers = {"HX-Request": "true", "HX-Target": "nested-rows"}
+    for status, live in (("running", 1), ("succeeded", 0)):
+        Run.objects.filter(pk=run.pk).update(status=status)
+        assert f'data-live-now="{live}"' in signed_in.get(address, headers=headers).text
+        assert "data-live-now" not in signed_in.get(address).text
+
+
 def test_a_row_is_shown_with_its_votes_as_a_page_and_as_a_part(signed_in: Client, run: Run) -> None:
     address = reverse("run_row", args=[run.pk, 1])
     page = signed_in.get(address).text
@@ -132,7 +159,7 @@ def test_the_number_of_queries_does_not_grow_with_rows(
     rows: int,
 ) -> None:
     run = make_nested_run(user, rows=rows, status="partial")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         page = shown(signed_in, run)
     assert len(rows_in(page)) == min(rows, 50)
 

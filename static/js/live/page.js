@@ -192,17 +192,7 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = "Copy"; }, 2000);
 });
 
-// The navigation counts live runs; the prose brings the number along.
-root.addEventListener("htmx:afterSwap", () => {
-  isDirty = true; // the history of the limit is drawn, too
-  const now = Number(root.querySelector("[data-live-now]")?.dataset.liveNow ?? -1);
-  if (now < 0) return;
-  for (const place of document.querySelectorAll("[data-live-runs]")) {
-    place.textContent = now ? `${now} live` : "";
-    const pill = place.closest(".pill");
-    if (pill) pill.hidden = !now;
-  }
-});
+root.addEventListener("htmx:afterSwap", () => { isDirty = true; }); // the limit's history is drawn, too
 
 const embedded = document.getElementById("snapshot");
 if (embedded) received(JSON.parse(embedded.textContent));
