@@ -11,17 +11,16 @@ from runs.domain.plan import CallSettings
 from runs.domain.usage import Price, Reservation, Usage, cost_of, input_upper_bound
 from runs.engine.coordinator import Coordinator
 from runs.engine.protocols import Limiter, ModelClient, Observer
+from runs.execution.changes import Changes
 from runs.execution.figures import RunningFigures
 from runs.execution.learning import LearningStore
-from runs.execution.limiter import Change, Gate
+from runs.execution.limiter import Gate
 from runs.execution.load import Loaded, LoadedConnection
 from runs.execution.shared_redis import RedisExchange
 from runs.execution.shared_wire import Share
 from runs.execution.store import Writer
-from runs.models import LimiterChange, LimiterState
 from runs.providers import registry
 
-SAVE_EVERY_S = 1.0
 CLIENT_PARTS = ("kind", "base_url", "api_key", "sends_end_mark", "replay")
 
 
@@ -81,8 +80,7 @@ class Workshop:
         self._private_hosts = private_hosts
         self._clients: dict[tuple[str, ...], ModelClient] = {}
         self._gates: dict[tuple[int, str], Gate] = {}
-        self._saved: dict[tuple[int, str], float] = {}
-        self._unsaved: dict[tuple[int, str], Change] = {}
+        self._changes = Changes(writer)
         self._lessons: set[asyncio.Task[None]] = set()
 
     def coordinator(self, loaded: Loaded) -> Coordinator:
@@ -102,6 +100,7 @@ class Workshop:
                 baseline=loaded.baseline,
                 on_call=self._writer.observe_call,
                 is_silent=lambda: self._is_silent(loaded.connections.values()),
+                outages=loaded.outages_ms,
             ),
             gate=lambda name, model: self.gate_and_client(loaded.connections[name], model),
         )
@@ -132,13 +131,17 @@ class Workshop:
         if gate is None:
             gate = self._gates[key] = Gate(
                 self._of(connection.in_flight),
-                is_known=connection.is_private or model in connection.not_before,
-                on_change=lambda change: self._save(connection.id, model, change),
+                # In a cluster nobody has it alone; and what was learned of it ends with a process.
+                is_known=connection.is_private and self._exchange is None,
+                on_change=lambda change: self._changes.note(connection.id, model, change),
                 share=self._share(key),
             )
             if (not_before := connection.not_before.get(model)) is not None:
                 gate.restore(not_before.timestamp())
-            self._note_start(connection.id, model, gate.limit)
+            if (
+                not self._exchange
+            ):  # a shared limit is not ours to begin: it stands as others left it
+                self._changes.begin(connection.id, model, gate.limit)
         gate.declare(
             self._of(connection.in_flight),
             self._rate_of(connection.calls_per_minute),
@@ -155,56 +158,13 @@ class Workshop:
         ids = {connection.id for connection in connections}
         return any(gate.breaker.is_open for key, gate in self._gates.items() if key[0] in ids)
 
-    def _note_start(self, connection_id: int, model: str, limit: int) -> None:
-        """A limit shared by the workers is not theirs to begin: it stands as the others left it."""
-        if connection_id and not self._exchange:
-            values = {"model": model, "limit": limit, "reason": LimiterChange.START}
-            row = LimiterChange(connection_id=connection_id, at=datetime.now(UTC), **values)
-            self._writer.submit(0, row.save)
-
-    def _save(self, connection_id: int, model: str, change: Change) -> None:
-        """Keep the gate's pause over a crash; at most once a second, the last change always."""
-        if not connection_id:
-            return
-        key = (connection_id, model)
-        is_waiting = key in self._unsaved
-        self._unsaved[key] = change
-        if is_waiting:
-            return
-        wait_s = self._saved.get(key, -SAVE_EVERY_S) + SAVE_EVERY_S - time.monotonic()
-        if wait_s <= 0:
-            self._save_last(key)
-        else:
-            asyncio.get_running_loop().call_later(wait_s, self._save_last, key)
-
-    def _save_last(self, key: tuple[int, str]) -> None:
-        self._saved[key] = time.monotonic()
-        change = self._unsaved.pop(key)
-        self._writer.submit(0, lambda: save_change(*key, change))
-
     async def close(self) -> None:
         await asyncio.gather(*self._lessons, return_exceptions=True)
         await asyncio.gather(*(gate.close() for gate in self._gates.values()))
+        await self._changes.close()
         if self._exchange is not None:
             await self._exchange.close()
         await asyncio.gather(
             *(client.close() for client in self._clients.values()), return_exceptions=True
         )
         await registry.close()
-
-
-def save_change(connection_id: int, model: str, change: Change) -> None:
-    not_before = datetime.fromtimestamp(change.not_before, UTC)
-    LimiterState.objects.update_or_create(
-        connection_id=connection_id,
-        model=model,
-        defaults={"limit": change.limit, "not_before": not_before},
-    )
-    LimiterChange.objects.create(
-        connection_id=connection_id,
-        model=model,
-        at=datetime.fromtimestamp(change.at, UTC),
-        limit=change.limit,
-        not_before=not_before,
-        reason=change.reason,
-    )

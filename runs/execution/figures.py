@@ -1,6 +1,6 @@
 """A run's figures as the coordinator reports them: live totals, and all KPIs at its end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from runs.domain.states import AttemptStatus
@@ -12,7 +12,8 @@ from runs.metrics.kpis import Running, compute
 
 class RunningFigures:
     """`limit`: slots of the run's connections. `on_call` is told each call's seconds;
-    `is_silent` says whether a provider answers nobody now."""
+    `is_silent` says whether a provider answers nobody now, `outages` when it did under an earlier
+    owner of the run (ms)."""
 
     def __init__(
         self,
@@ -24,6 +25,7 @@ class RunningFigures:
         baseline: Mapping[str, Any],
         on_call: Callable[[float], None],
         is_silent: Callable[[], bool] = lambda: False,
+        outages: Iterable[tuple[int, int]] = (),
     ) -> None:
         self._run = run
         self._clock = clock
@@ -32,7 +34,7 @@ class RunningFigures:
         self._baseline = baseline
         self._on_call = on_call
         self._is_silent = is_silent
-        self._outages: list[tuple[int, int]] = []
+        self._outages = list(outages)
         self._silent_since: int | None = None
         self._running = Running(is_private=is_private)
         self._final: dict[str, Any] | None = None

@@ -29,7 +29,7 @@ from runs.engine.protocols import Control
 from runs.engine.state import HELD_BY_PROVIDER, AttemptState, BranchState, JoinState, RunState
 from runs.execution import again, recordings
 from runs.execution.lease import Claim
-from runs.execution.outages import of_outages
+from runs.execution.outages import of_outages, spans_ms
 from runs.execution.planner import RunPlanner
 from runs.execution.rows import watched_of
 from runs.models import (
@@ -75,6 +75,7 @@ class Loaded:
     launched_at: datetime
     connections: Mapping[str, LoadedConnection]
     baseline: Mapping[str, Any]
+    outages_ms: list[tuple[int, int]]
 
 
 def load(claimed: Claim) -> Loaded:
@@ -104,6 +105,7 @@ def load(claimed: Claim) -> Loaded:
         launched_at=run.launched_at,
         connections={name: _connection(frozen) for name, frozen in run.connections.items()},
         baseline=run.baseline,
+        outages_ms=spans_ms(run, _now_ms(run)),
     )
 
 
@@ -312,7 +314,7 @@ def _load_pauses(run: Run, state: RunState) -> None:
     state.excess = run.kpis.get("excess") or 1.0
     if run.launched_at is None:
         return
-    now_ms = int((timezone.now() - run.launched_at).total_seconds() * 1000)
+    now_ms = _now_ms(run)
     held_since_ms = run.kpis.get("held_since_ms")
     if held_since_ms is not None:
         is_quota = run.kpis.get("held_by") == HELD_BY_PROVIDER
@@ -321,6 +323,10 @@ def _load_pauses(run: Run, state: RunState) -> None:
     elif state.attempts:
         last = max(max(a.ended_ms or 0, a.sent_ms or 0) for a in state.attempts)
         state.down_spans_ms.append((min(last, now_ms), now_ms))
+
+
+def _now_ms(run: Run) -> int:
+    return int((timezone.now() - (run.launched_at or run.created_at)).total_seconds() * 1000)
 
 
 def _connection(frozen: Mapping[str, Any]) -> LoadedConnection:

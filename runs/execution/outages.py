@@ -1,14 +1,15 @@
-"""Errors of an outage, known again after a restart: while the breaker was open none counted."""
+"""Outages, known again after a restart: when they were, and the errors that did not count."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import inf
 
 from runs.domain.errors import DeadlineExceeded, ProviderUnavailable
 from runs.engine.state import AttemptState, RunState
 from runs.execution.breaker import PATIENCE_S
 from runs.execution.rules import ANSWERS_AGAIN, SILENT, SUCCEEDS
-from runs.models import LimiterChange, Run
+from runs.models import Branch, LimiterChange, Run
 
 Span = tuple[float, float]  # ms since the launch
 
@@ -30,25 +31,50 @@ def of_outages(run: Run, state: RunState, failed: Iterable[AttemptState]) -> set
         for key, ends in calls.items()
         for begin, end in _spans(run, *key)
         for ended_ms, attempt in ends
-        if begin - EARLIER_MS <= ended_ms < end
+        if begin - EARLIER_MS <= ended_ms < min(end, begin + PATIENCE_S * 1000)
     }
 
 
+def spans_ms(run: Run, now_ms: int) -> list[tuple[int, int]]:
+    """When providers that the run calls answered nobody, up to now."""
+    names = {frozen.get("id"): name for name, frozen in run.connections.items()}
+    opened = LimiterChange.objects.filter(
+        connection_id__in=[one for one in names if one], reason=SILENT, at__gte=_earliest(run)
+    )
+    calls = Branch.objects.filter(run=run)
+    spans = [
+        span
+        for connection, model in set(opened.values_list("connection_id", "model"))
+        if calls.filter(connection=names[connection], model=model).exists()
+        for span in _spans(run, connection, model)
+    ]
+    clipped = [(max(round(begin), 0), round(min(end, now_ms))) for begin, end in spans]
+    return sorted((begin, end) for begin, end in clipped if begin < end)
+
+
 def _spans(run: Run, connection: int, model: str) -> list[Span]:
-    """When the breaker was open and errors did not count."""
-    if run.launched_at is None:
-        return []
+    """When the breaker was open; one that has no end yet ends never."""
     rows = LimiterChange.objects.filter(
-        connection_id=connection, model=model, at__gte=run.launched_at - timedelta(hours=1)
+        connection_id=connection, model=model, at__gte=_earliest(run)
     )
     spans: list[Span] = []
-    is_open = False
+    since: float | None = None
     for at, reason in rows.order_by("at", "id").values_list("at", "reason"):
-        ms = (at - run.launched_at).total_seconds() * 1000
+        ms = (at - _launched(run)).total_seconds() * 1000
+        if since is not None and (reason == SILENT or reason in ENDS):
+            spans.append((since, ms))
+            since = None
         if reason == SILENT:
-            spans.append((ms, ms + PATIENCE_S * 1000))
-            is_open = True
-        elif reason in ENDS and is_open:
-            spans[-1] = (spans[-1][0], min(ms, spans[-1][1]))
-            is_open = False
+            since = ms
+    if since is not None:
+        spans.append((since, inf))
     return spans
+
+
+def _earliest(run: Run) -> datetime:
+    """A breaker that opened earlier will hardly be open at the launch."""
+    return _launched(run) - timedelta(hours=1)
+
+
+def _launched(run: Run) -> datetime:
+    return run.launched_at or run.created_at

@@ -75,12 +75,14 @@ class SharedRules:
     _happened: Happened = field(default_factory=Happened)
     _said: RateHints = field(default_factory=RateHints)
     _alone: LocalRules | None = None  # while Redis is away
+    # A state that is forgotten has forgotten what was learned: then it begins with few slots again.
+    _trusts: bool = field(init=False)
     _changed_at: float = NOW  # between sharing and being alone
     _pulse: Pulse = field(init=False)
     is_asking: bool = False
 
     def __post_init__(self) -> None:
-        self._limit = self.most
+        self._limit, self._trusts = self.most, self.is_known
         self._pulse = Pulse(self._exchange, self.clock, GAP_S)
 
     @property
@@ -262,7 +264,7 @@ class SharedRules:
             calls=self._calls,
             tokens=self._tokens,
             declares=self._declares,
-            known=self.is_known,
+            known=self._trusts,
             away=self._alone is not None,
             in_flight=queue.in_flight,
             keep=self._slots,

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 WORKERS = 3
 RATE = 50.0  # calls a second
+FIRST = 20  # a burst of 50 is taken; 64 calls go out before the first reply, in all
 RUNS = 3  # a run is worked on by one worker
 PATIENCE_S = 30.0
 OWNERS = "SELECT lease_owner FROM runs_run WHERE lease_owner <> ''"
@@ -21,12 +22,18 @@ REASONS = "SELECT reason FROM runs_limiterchange ORDER BY id"
 
 
 def launch(
-    cluster: Cluster, simulator: Simulator, tmp_path: Path, calls: int
+    cluster: Cluster,
+    simulator: Simulator,
+    tmp_path: Path,
+    calls: int,
+    *,
+    in_flight: int = 64,
+    declared: float | None = RATE * 60,
 ) -> list[oracle.Launch]:
     """So many calls in several runs under one connection."""
     provider = {
         "name": "shared", "kind": "simulated", "base_url": simulator.base_url,
-        "in_flight": 64, "calls_per_minute": RATE * 60,
+        "in_flight": in_flight, **({"calls_per_minute": declared} if declared else {}),
     }  # fmt: skip
     files = [
         oracle.run_file(
@@ -79,6 +86,21 @@ def test_workers_keep_one_limit_together(
     assert answered == calls
     assert goodput >= 0.85 * RATE, "runs begin and end at different moments"
     assert refused <= 0.02 * calls
+
+
+def test_workers_learn_one_limit_together(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    cluster = start_cluster(workers=WORKERS)
+    simulator = start_simulator("--latency", "fixed:0.1", "--limit-rpm", f"{RATE * 60:g}")
+    launched = launch(cluster, simulator, tmp_path, calls := 450, in_flight=200, declared=None)
+    assert owners(cluster) > 1
+    check_whole(launched, calls)
+    goodput, answered, refused = told_by(simulator.entries())
+    print(f"goodput {goodput:.1f}/s, {refused} refused")
+    assert answered == calls
+    assert goodput >= 0.85 * RATE, "runs begin and end at different moments"
+    assert refused <= FIRST, "only of those that were sent before the first reply"
 
 
 def test_workers_keep_the_limit_at_their_shares_while_redis_is_away(

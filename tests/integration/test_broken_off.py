@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,11 +15,9 @@ from runs.domain.states import ENDED_RUN, RunStatus
 from runs.engine.protocols import Batch
 from runs.engine.state import JoinState, RunState
 from runs.execution import baseline, lease, rows, rules
-from runs.execution.compose import Workshop
-from runs.execution.limiter import Change
 from runs.execution.load import load
 from runs.execution.store import DatabaseStore, Writer
-from runs.models import Attempt, Branch, Join, LimiterChange, LimiterState, Run
+from runs.models import Attempt, Branch, Join, LimiterChange, Run
 from tests.factories import make_attempt, make_branch, make_connection, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -170,17 +168,3 @@ def test_a_baseline_is_measured_by_one_worker(user: User, monkeypatch: pytest.Mo
     seen_first = First()
     monkeypatch.setattr(baseline, "waiting", lambda: seen_first)
     assert baseline.take(run.pk, "two") is None
-
-
-async def test_the_last_pause_of_a_gate_is_saved(
-    user: User, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("runs.execution.compose.SAVE_EVERY_S", 0.05)
-    made = await asyncio.to_thread(make_connection, user)
-    workshop = Workshop(writer, None, workers=1, private_hosts=())  # type: ignore[arg-type]
-    for until in (10.0, 20.0, 30.0):
-        workshop._save(made.pk, "m", Change(1.0, 4, until, "throttled"))
-    await asyncio.sleep(0.1)
-    await writer.submit(0, lambda: None)
-    found = await asyncio.to_thread(LimiterState.objects.get)
-    assert found.not_before == datetime.fromtimestamp(30.0, UTC)

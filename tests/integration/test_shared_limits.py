@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from runs.execution import rules
-from runs.execution.concurrency import Concurrency
+from runs.execution.concurrency import FIRST, Concurrency
 from runs.execution.shared_wire import AHEAD_S, BACK, BURST_S, ENTRY_S
 from tests.sharing import Provider, Server, Worker, now, run
 
@@ -93,6 +93,22 @@ def test_three_workers_learn_a_limit_together(server: Server) -> None:
         await asyncio.gather(*(worker.lane(300, provider) for worker in team))
         assert 900 / (now() - began) >= 0.97 * 50
         assert provider.refused <= 0.02 * 900
+
+    run(work())
+
+
+def test_what_is_forgotten_is_learned_anew_with_few_slots(server: Server) -> None:
+    async def work() -> None:
+        provider = Provider()
+        team = workers(server, is_known=False, most=200)
+        for _ in range(2):
+            server.client.flushall()  # as ten minutes without an exchange do
+            lanes = [asyncio.create_task(worker.lane(200, provider)) for worker in team]
+            await asyncio.sleep(0.9 * provider.call_s)
+            assert 0 < provider.open <= FIRST
+            await asyncio.gather(*lanes)
+            assert provider.most_open > FIRST, "the first reply opened it"
+            await asyncio.sleep(2.0)
 
     run(work())
 
