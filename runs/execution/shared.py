@@ -18,7 +18,7 @@ from runs.execution.pace import Bucket
 from runs.execution.pulse import Pulse
 from runs.execution.rules import LocalRules, jittered
 from runs.execution.shared_redis import Away
-from runs.execution.shared_report import Happened, is_telling, part_of
+from runs.execution.shared_report import Happened, by_the_minute, is_telling, part_of
 from runs.execution.shared_wire import Grant, Request, Share
 
 log = logging.getLogger(__name__)
@@ -383,7 +383,7 @@ class SharedRules:
         return "" if self._alone is None else told
 
     def _shared_out(self) -> tuple[int, float | None, float | None]:
-        calls = self._calls or self._said.calls_per_minute
+        calls = self._calls or by_the_minute(self._said.calls_per_minute, self._said.calls_left)
         tokens = self._tokens or self._said.tokens_per_minute
         n = self._parts
         return max(self.most // n, 1), calls and calls / n, tokens and tokens / n

@@ -47,6 +47,11 @@ def is_telling(hints: RateHints) -> bool:
     )
 
 
+def by_the_minute(limit: float | None, left: float | None) -> float | None:
+    """The limit, if it is one a minute: of a day's there may be more left than a minute brings."""
+    return None if limit is not None and left is not None and left > limit else limit
+
+
 def part_of(hints: RateHints, parts: int) -> RateHints:
     """What one of so many workers may take of it."""
     return RateHints(*(value and value / parts for value in astuple(hints)))

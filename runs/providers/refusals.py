@@ -22,6 +22,7 @@ from runs.domain.errors import (
 )
 from runs.providers.error_bodies import MOST_WAIT_S, Said, said_in
 from runs.providers.rate_hints import rate_hints
+from runs.providers.spans import span_s
 from runs.providers.texts import shortened
 
 QUOTA_CODES = {
@@ -50,10 +51,7 @@ SETTINGS = {
     "response_format": "JSON schema of the answer",
 }  # the fields of a request that a person may leave empty, as the editor calls them
 
-_PART_OF_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_SPAN = re.compile(rf"(?:{_PART_OF_SPAN.pattern})+")
 _RESET = re.compile(r"x-ratelimit-reset|anthropic-ratelimit-[a-z-]+-reset$")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def refusal(
@@ -205,15 +203,11 @@ def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
 def _resets(headers: Mapping[str, str], now: float) -> Iterator[tuple[float, bool]]:
     for name, text in headers.items():
         if _RESET.match(name):
-            wait_s = _span(text) if _SPAN.fullmatch(text) else _moment(text, now)
+            span = span_s(text)
+            wait_s = _moment(text, now) if span is None else span
             if wait_s is not None:
                 left = _number(headers.get("-remaining".join(name.rsplit("-reset", 1))), 1.0)
                 yield wait_s, left is not None and left <= 0
-
-
-def _span(text: str) -> float:
-    """`6m0s`, `1.5s`, `20ms` in seconds."""
-    return sum(float(amount) * _SECONDS[unit] for amount, unit in _PART_OF_SPAN.findall(text))
 
 
 def _moment(text: str, now: float) -> float | None:

@@ -145,6 +145,15 @@ async def test_limits_are_learned_from_what_the_provider_says() -> None:
     assert g.blocked_s() > 0
 
 
+async def test_of_a_days_limit_all_that_is_left_may_go_at_once() -> None:
+    g = gate(limit=200)
+    permit = await g.acquire()
+    g.answered(permit, RateHints(calls_per_minute=14_400 / 1_440, calls_left=100))
+    g.release(permit)
+    at_once = sum(g.try_acquire() is not None for _ in range(150))
+    assert at_once == 99, "a little of it is left alone"
+
+
 async def test_calls_sent_since_are_taken_off_what_is_left() -> None:
     g = gate(limit=10)
     first = await g.acquire()

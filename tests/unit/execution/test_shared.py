@@ -288,6 +288,23 @@ def test_without_redis_it_goes_on_at_its_share_says_so_and_tries_again() -> None
     run(work())
 
 
+def test_without_redis_a_days_limit_is_no_pace() -> None:
+    async def work() -> None:
+        shared = Shared(grant(limit=200))
+        g = gate(shared, most=200)
+        permit = await g.acquire()
+        g.answered(permit, RateHints(calls_per_minute=10, calls_left=1_000))
+        g.release(permit)
+        shared.grants = [None]
+        await asyncio.sleep(RETRY_S)
+        began = now()
+        for _ in range(50):
+            await g.acquire()
+        assert now() - began < 0.1
+
+    run(work())
+
+
 def test_calls_that_end_after_redis_went_or_came_back_are_let_go_of() -> None:
     async def work() -> None:
         shared = Shared(grant(), None)
