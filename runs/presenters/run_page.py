@@ -17,6 +17,7 @@ from runs.presenters.run_kpis import Cell, strip
 from runs.presenters.run_order import Order, order_of
 from runs.presenters.run_rows import READ_ROLES, Look, bare_label, look, segments, told
 from runs.presenters.run_state import Pill, run_pill
+from runs.presenters.run_table import Column, columns
 from runs.presenters.run_time import TimeSpent, time_spent
 from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
@@ -75,6 +76,8 @@ class Timeline:
     chips: tuple[Chip, ...]
     state: str
     rows: tuple[Row, ...]
+    sort: str
+    columns: tuple[Column, ...]
     start: int
     total: int
     next_start: int | None
@@ -138,20 +141,21 @@ def panel(run: Run) -> Panel:
 
 
 def timeline(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
-    return _timeline(run, queries.spans(run), state, start)
+    return _timeline(run, queries.spans(run), state, start, "number")
 
 
-def branch_table(run: Run, *, state: str = "all", start: int = 0) -> Timeline:
+def branch_table(run: Run, *, state: str = "all", start: int = 0, sort: str = "number") -> Timeline:
     """The timeline's rows without its picture, which looks at every branch."""
-    return _timeline(run, (), state, start)
+    return _timeline(run, (), state, start, sort)
 
 
-def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> Timeline:
+def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int, sort: str) -> Timeline:
     flight = flight_of(run, spans)
     chips = _chips(run)
     total = next(chip.count for chip in chips if chip.key == state)
-    rows = queries.branch_rows(run, state=state, start=start, most=ROWS_A_PAGE)
-    order = order_of(run) if state == "all" and total <= ROWS_A_PAGE else None
+    rows = queries.branch_rows(run, state=state, start=start, most=ROWS_A_PAGE, sort=sort)
+    is_tree = state == "all" and sort == "number" and total <= ROWS_A_PAGE
+    order = order_of(run) if is_tree else None
     if order is not None and not any(row["role"] == "merge" for row in rows):
         order = None
     if order is not None:
@@ -162,6 +166,8 @@ def _timeline(run: Run, spans: Sequence[BranchRow], state: str, start: int) -> T
         chips=chips,
         state=state,
         rows=tuple(_row(run, row, flight, order) for row in rows),
+        sort=sort,
+        columns=columns(sort),
         start=start,
         total=total,
         next_start=after if after < total else None,

@@ -29,8 +29,8 @@ THROTTLED, SILENT, ANSWERS = "throttled", "does not answer", "the provider answe
 
 @dataclass(frozen=True, slots=True)
 class Slowed:
-    """A provider's model. `throttled`: how often its gate gave way, `limit`: calls in flight that it
-    let through then. `is_silent`: it answers nobody now."""
+    """A provider's model. `throttled`: how often its gate gave way, `limit`: calls in flight that
+    it let through then. `is_silent`: it answers nobody now."""
 
     connection_id: int
     connection: str

@@ -42,6 +42,20 @@ FILTERS = {
     "done": (BranchStatus.SUCCEEDED, BranchStatus.CANCELLED, BranchStatus.SPARED),
     "failed": (BranchStatus.FAILED,),
 }
+# What branches can be sorted by.
+SORTS = {
+    "number": F("number"),
+    "label": F("label"),
+    "status": F("status"),
+    "reading": F("reading"),
+    "tries": F("tries"),
+    "waited": F("sent_ms") - F("ready_ms"),
+    "held": F("held_ms"),
+    "first": F("first_token_ms") - F("sent_ms"),
+    "took": F("ended_ms") - F("sent_ms"),
+    "tokens": F("output_tokens"),
+    "cost": F("cost_usd"),
+}
 VOTERS = (Role.VOTE, Role.SECTION)
 
 BranchRow = dict[str, Any]
@@ -57,10 +71,13 @@ def owned(owner: AbstractBaseUser | Any) -> QuerySet[Run]:
 
 
 def branch_rows(
-    run: Run, *, state: str = "all", start: int = 0, most: int = 500
+    run: Run, *, state: str = "all", start: int = 0, most: int = 500, sort: str = "number"
 ) -> list[BranchRow]:
-    """Branches in number order, as the timeline needs them."""
-    rows = Branch.objects.filter(run=run).order_by("number")
+    """Branches as the timeline needs them, by one of `SORTS`, with `-` from the largest down;
+    what is unknown comes last."""
+    by: Any = SORTS[sort.removeprefix("-")]
+    order = by.desc(nulls_last=True) if sort.startswith("-") else by.asc(nulls_last=True)
+    rows = Branch.objects.filter(run=run).order_by(order, "number")
     if FILTERS[state]:
         rows = rows.filter(status__in=FILTERS[state])
     return _as_rows(rows[start : start + most])

@@ -11,6 +11,7 @@ from runs.presenters import run_export, run_page
 from runs.presenters.passes import listed
 from runs.presenters.run_branch import detail
 from runs.presenters.run_limits import limits_of
+from runs.presenters.run_table import sort_of
 from runs.queries import nested as nested_queries
 from runs.queries import passes
 from runs.queries import runs as queries
@@ -25,12 +26,12 @@ def _timeline(request: HttpRequest, run: Run) -> run_page.Timeline:
     state = request.GET.get("state", "all")
     start = request.GET.get("start", "0")
     is_table = request.GET.get("view") == "table" or request.GET.get("part") == "table"
-    make = run_page.branch_table if is_table else run_page.timeline
-    return make(
-        run,
-        state=state if state in queries.FILTERS else "all",
-        start=int(start) if start.isdecimal() and len(start) < 10 else 0,
-    )
+    known = state if state in queries.FILTERS else "all"
+    first = int(start) if start.isdecimal() and len(start) < 10 else 0
+    if is_table:
+        sort = sort_of(request.GET.get("sort", ""))
+        return run_page.branch_table(run, state=known, start=first, sort=sort)
+    return run_page.timeline(run, state=known, start=first)
 
 
 @require_GET

@@ -1,4 +1,4 @@
-"""What needs attention, on the overview: only what there is, and of every configuration its last."""
+"""What needs attention, on the overview: only what there is, of a configuration its last."""
 
 from datetime import timedelta
 

@@ -343,3 +343,39 @@ def test_a_vote_that_may_stop_early_says_how_many_there_may_be_and_then_how_many
 
 def test_a_vote_of_all_is_told_as_it_is(signed_in: Client, ended_vote: Run) -> None:
     assert "Voting · 3 votes, majority" in body(signed_in, f"/runs/{ended_vote.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("sort", "order", "numbers"),
+    [
+        ("-cost", "descending", ["1", "0", "2", "3"]),
+        ("cost", "ascending", ["2", "0", "1", "3"]),
+        ("-took", "descending", ["2", "1", "0", "3"]),
+        ("reading", "ascending", ["3", "2", "0", "1"]),
+        ("-number", "descending", ["3", "2", "1", "0"]),
+        ("nonsense", "ascending", ["0", "1", "2", "3"]),
+    ],
+)
+def test_the_table_is_sorted_by_its_address(
+    signed_in: Client, ended_vote: Run, sort: str, order: str, numbers: list[str]
+) -> None:
+    for number, cost in enumerate([0.002, 0.003, 0.001]):
+        Branch.objects.filter(run=ended_vote, number=number).update(cost_usd=cost)
+    make_branch(ended_vote, 3, status="cancelled")
+    for path in (f"?view=table&sort={sort}", f"panel?part=table&sort={sort}"):
+        html = body(signed_in, f"/runs/{ended_vote.pk}/{path}")
+        table = html.partition("<table>")[2].partition("</table>")[0]
+        found = [part.partition('"')[0] for part in table.split('data-number="')[1:]]
+        assert found == numbers
+        assert table.count(f'aria-sort="{order}"') == table.count("aria-sort") == 1
+    again = sort.removeprefix("-") if sort.startswith("-") else f"-{sort}"
+    if sort != "nonsense":
+        assert f"sort={again}#timeline" in table
+
+
+def test_the_cost_leads_to_every_branch_by_cost(signed_in: Client, ended_vote: Run) -> None:
+    for cost, by in ((0.006, "cost"), (0, "tokens")):
+        kpis = {"cost_usd": cost, "wasted_by": {}, "output_tokens": 36}
+        Run.objects.filter(pk=ended_vote.pk).update(kpis=kpis)
+        page = body(signed_in, f"/runs/{ended_vote.pk}/")
+        assert f"?view=table&amp;sort=-{by}#timeline" in page
