@@ -150,11 +150,11 @@ class QuotaExhausted(CallError):
     advice = "The provider account has no quota left. Add credit there, then go on."
 
     @staticmethod
-    def held(connection: str) -> str:
-        """Why a run waits for a person."""
+    def held(connection: str, then: str = "go on") -> str:
+        """Why a run waits for a person, who may `then` do what it says."""
         return (
             f"The provider account behind “{connection}” has no quota left. "
-            "Add credit there, then go on."
+            f"Add credit there, then {then}."
         )
 
 

@@ -99,17 +99,18 @@ class Account:
         """What is wrong where a call took more than it could at most; empty where it did not."""
         if self._excess(attempt) <= 1:
             return ""
-        where = f"A call on “{branch.spec.call.connection}”"
+        where, then = f"A call on “{branch.spec.call.connection}”", self._run.next_step
+        if self._run.may_hold:
+            then += ": later calls hold as much back"
         if (attempt.cost_usd or 0.0) > attempt.reserved_usd:
             return (
                 f"{where} cost ${attempt.cost_usd:.3g}, and could cost ${attempt.reserved_usd:.3g} "
-                "at most: its longest answer or its price is not kept there. Check both, then go "
-                "on: later calls hold as much back."
+                "at most: its longest answer or its price is not kept there. Check both, then "
+                f"{then}."
             )
         return (
             f"{where} took {attempt.tokens:,} tokens, and could take {attempt.reserved_tokens:,} "
-            "at most: its longest answer is not kept there. Check it, then go on: later calls "
-            "hold as much back."
+            f"at most: its longest answer is not kept there. Check it, then {then}."
         )
 
     def _unknown(self, branch: BranchState, attempt: AttemptState) -> float | None:

@@ -76,6 +76,7 @@ class Coordinator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_ending = False
         self._is_hold_wanted = False
+        self._why_no_more = ""  # calls, in a pass that cannot be held
         self._texts = LiveText(run.id, observer, clock)
         self._journal = Journal(
             run,
@@ -232,14 +233,14 @@ class Coordinator:
                 raise
             self._refuse(branch, error)
             return True
-        if not (cap := self._account.full(reservation)):
+        if not (cap := self._why_no_more or self._account.full(reservation)):
             self._calls.start(lane, branch, prompt, reservation, permit)
             self._joining.admitted()
             return True
         if self._room.in_flight:
             return False
         lane.limiter.release(permit)
-        self._out_of_budget(cap)
+        self._call_no_more(cap)
         return True
 
     def _refuse(self, branch: BranchState, error: InvalidInput) -> None:
@@ -253,22 +254,22 @@ class Coordinator:
 
     def _attempt_ended(self, branch: BranchState, attempt: AttemptState) -> None:
         self._figures.ended(branch, attempt)
+        if (reason := self._why_hold(branch, attempt)) and not self.run.may_hold:
+            self._why_no_more = self.run.reason = reason
         if branch.status is not BranchStatus.PENDING:
             self._branch_ended(branch)
         elif self.run.joins[branch.join].is_given_up:
             self._stops.call_off(branch)
             self._joining.settle(self.run.joins[branch.join])
         self._joining.admitted()  # a stop may have taken all that waited
-        if not self._is_ending and (reason := self._why_hold(branch, attempt)):
+        if reason and self.run.may_hold and not self._is_ending:
             self._shut()
             self._end_by(self._give_up(RunStatus.HELD, self.run.limits.deadline_s, reason))
 
     def _why_hold(self, branch: BranchState, attempt: AttemptState) -> str:
         """Why no call may start before a person goes on; empty where nothing is the matter."""
-        if not self.run.may_hold:
-            return ""
         if attempt.error_kind == QuotaExhausted.kind:
-            return QuotaExhausted.held(branch.spec.call.connection)
+            return QuotaExhausted.held(branch.spec.call.connection, self.run.next_step)
         return self._account.surprise(branch, attempt)
 
     def _branch_ended(self, branch: BranchState) -> None:
@@ -282,8 +283,11 @@ class Coordinator:
             name = branch.spec.label or f"branch {branch.number + 1}"
             self._stops.stop(self.run.joins[branch.join], f"stopped: {name} failed")
 
-    def _out_of_budget(self, cap: str) -> None:
-        """Nothing is in flight and the next call does not fit: join what there is."""
+    def _call_no_more(self, cap: str) -> None:
+        """Nothing is in flight and the next call may not start: join what there is."""
+        if self._why_no_more:
+            self._stops.stop_all(self._why_no_more)
+            return
         self.run.reason = f"The run's {cap} was reached; what is missing was not called."
         self._stops.stop_all(f"budget: the {cap} was reached")
 

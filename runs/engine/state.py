@@ -230,8 +230,13 @@ class RunState:
 
     @property
     def may_hold(self) -> bool:
-        """A later pass is not held: the run has ended, and its calls fail or stand as they are."""
+        """A later pass is not held: its run has ended. It calls nothing more, and says why."""
         return self.pass_n == 1
+
+    @property
+    def next_step(self) -> str:
+        """What a person may do once the matter of a hold is mended."""
+        return "go on" if self.may_hold else "join again"
 
     @property
     def pending(self) -> int:

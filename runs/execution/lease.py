@@ -81,7 +81,7 @@ def break_off(claimed: Claim, reason: str) -> None:
     ours = Run.objects.filter(id=claimed.run_id, fence=claimed.fence)
     if not ours.update(seq=F("seq") + 1, reserved_usd=0, reserved_tokens=0, **given_up):
         return
-    _close_rows(claimed.run_id, ours.values_list("seq", flat=True)[0])
+    _close_rows(ours.get())
     if claimed.pass_n == 1:
         ours.update(status=RunStatus.FAILED, outcome="failed", reason=reason[:300], ended_at=now)
         return
@@ -96,18 +96,21 @@ def break_off(claimed: Claim, reason: str) -> None:
     )
 
 
-def _close_rows(run_id: int, seq: int) -> None:
-    """Calls that were open are lost and counted at their reservation; what waited is cancelled."""
+def _close_rows(run: Run) -> None:
+    """Calls that were open are lost and counted at their reservation, unless their price is
+    unknown; what waited is cancelled."""
+    run_id, seq = run.pk, run.seq
     open_calls = Attempt.objects.filter(run_id=run_id, status=AttemptStatus.SENT)
     lost, lost_tokens = 0.0, 0
-    reserved = open_calls.values_list("branch_id", "reserved_usd", "reserved_tokens")
-    for branch_id, reserved_usd, reserved_tokens in reserved:
-        lost += reserved_usd
-        lost_tokens += reserved_tokens
-        Branch.objects.filter(id=branch_id).update(
-            cost_usd=Coalesce(F("cost_usd"), 0.0) + reserved_usd
-        )
-    open_calls.update(status=AttemptStatus.LOST, cost_usd=F("reserved_usd"), seq=seq)
+    for attempt in open_calls.select_related("branch"):
+        lost_tokens += attempt.reserved_tokens
+        if attempt.reserved_usd or run.is_priced(attempt.branch.connection, attempt.branch.model):
+            lost += attempt.reserved_usd
+            Attempt.objects.filter(pk=attempt.pk).update(cost_usd=attempt.reserved_usd)
+            Branch.objects.filter(pk=attempt.branch_id).update(
+                cost_usd=Coalesce(F("cost_usd"), 0.0) + attempt.reserved_usd
+            )
+    open_calls.update(status=AttemptStatus.LOST, seq=seq)
     branches, joins = Branch.objects.filter(run_id=run_id), Join.objects.filter(run_id=run_id)
     branches.filter(status__in=[BranchStatus.PENDING, BranchStatus.RUNNING]).update(
         status=BranchStatus.CANCELLED, reason="broken off", seq=seq

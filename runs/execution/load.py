@@ -139,10 +139,7 @@ def _items(run: Run) -> dict[int, Item]:
 def _is_priced(run: Run, configuration: configurations.Configuration) -> bool:
     """Whether the price of every branch's call was known at the launch."""
     calls = build.Branches(configuration).calls
-    return all(
-        (run.connections.get(call.connection) or {}).get("prices", {}).get(call.model) is not None
-        for call in calls
-    )
+    return all(run.is_priced(call.connection, call.model) for call in calls)
 
 
 def _join_state(join: PlannedJoin, configuration: configurations.Configuration) -> JoinState:
@@ -241,7 +238,7 @@ def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:
         attempt = AttemptState(branch=number, **dict(zip(ATTEMPT_FIELDS, values, strict=True)))
         attempt.status = AttemptStatus(attempt.status)
         state.attempts.append(attempt)
-        _fold(state, state.branches[number], attempt)
+        _fold(run, state, state.branches[number], attempt)
     _add_up(state)
     for branch in state.adopted:
         branch.reading = planner.read(state.joins[branch.join], branch.role, branch.text)
@@ -279,12 +276,15 @@ def _is_error(attempt: AttemptState) -> bool:
     return attempt.status is AttemptStatus.ERROR and not is_quota
 
 
-def _fold(state: RunState, branch: BranchState, attempt: AttemptState) -> None:
+def _fold(run: Run, state: RunState, branch: BranchState, attempt: AttemptState) -> None:
     """One earlier attempt into its branch and into the run's money."""
     if attempt.status is AttemptStatus.SENT:
         attempt.become(AttemptStatus.LOST)
-        attempt.cost_usd, attempt.is_cost_confirmed = attempt.reserved_usd, False
-        branch.cost_usd = (branch.cost_usd or 0.0) + attempt.reserved_usd
+        attempt.is_cost_confirmed = False
+        call = branch.spec.call
+        if attempt.reserved_usd or run.is_priced(call.connection, call.model):
+            attempt.cost_usd = attempt.reserved_usd
+            branch.cost_usd = (branch.cost_usd or 0.0) + attempt.reserved_usd
         trail.add(branch, attempt, attempt.status)
         state.lost.append(attempt)
     elif attempt.status is AttemptStatus.LATE_OK and branch.text:

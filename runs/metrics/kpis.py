@@ -30,7 +30,7 @@ class Running:
         self.succeeded_ms = self.busy_ms = 0
         self.input_tokens = self.output_tokens = 0
         self.cost_usd = self.useful_usd = self.unconfirmed_usd = 0.0
-        self.unpriced = 0  # successful calls whose price is unknown
+        self.unpriced = 0  # calls whose price is unknown
         self._useful: set[int] = set()  # branches of which a success has been counted
         self._wasted = Wasted()
         self._compared = self._compared_tokens = 0
@@ -64,7 +64,8 @@ class Running:
         elif cost is None or not attempt.is_confirmed:
             cost = attempt.reserved_usd if cost is None else cost
             self.unconfirmed_usd += cost
-            self.unpriced += attempt.status in SUCCESSES and not cost
+            may_be_unknown = attempt.cost_usd is None or attempt.status in SUCCESSES
+            self.unpriced += may_be_unknown and not cost
         self.cost_usd += cost
         return cost
 

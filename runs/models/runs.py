@@ -118,6 +118,11 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"{self.name} · run {self.number}"
 
+    def is_priced(self, connection: str, model: str) -> bool:
+        """Whether a price is frozen with the run; one of nothing is a price."""
+        prices = (self.connections.get(connection) or {}).get("prices", {})
+        return prices.get(model) is not None
+
 
 class Pass(models.Model):
     """The first working-through of a run, or a later act on it.

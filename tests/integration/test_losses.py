@@ -16,7 +16,7 @@ from runs.domain.states import RunStatus
 from runs.execution import lease, loop
 from runs.execution.load import load
 from runs.execution.store import Writer
-from runs.models import Run
+from runs.models import Attempt, Branch, Run
 from tests.factories import make_attempt, make_branch, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +79,40 @@ def test_both_attempts_of_a_hedged_branch_are_lost_by_a_crash(user: User) -> Non
     assert state.calls == 4
     assert state.branches[0].status == "succeeded"
     assert state.branches[0].trail == "10-90:hedge"
+
+
+@pytest.mark.parametrize(
+    ("prices", "reserved_usd", "cost_usd"),
+    [
+        ({"simulated": {"input": 1.0, "output": 2.0}}, 0.5, 0.5),
+        ({"simulated": {"input": 0.0, "output": 0.0}}, 0.0, 0.0),  # free
+        ({"simulated": None}, 0.0, None),
+        ({}, 0.0, None),
+    ],
+)
+@pytest.mark.parametrize("is_taken_up", [True, False])
+def test_a_lost_call_costs_its_reservation_and_of_an_unknown_price_nobody_knows(
+    user: User,
+    prices: dict[str, object],
+    reserved_usd: float,
+    cost_usd: float | None,
+    is_taken_up: bool,
+) -> None:
+    frozen = {"Simulated": {"id": 0, "kind": "simulated", "prices": prices}}
+    run = make_run(user, launched_at=timezone.now(), connections=frozen)
+    branch = make_branch(run, 0, status="running")
+    spent = {"reserved_usd": reserved_usd, "reserved_tokens": 40}
+    make_attempt(branch, status="sent", sent_ms=5, **spent)
+    if is_taken_up:
+        state = load(claim(run)).state
+        [attempt], found, spent_usd = state.lost, state.branches[0], state.spent_usd
+    else:
+        lease.break_off(claim(run), "Internal error")
+        run.refresh_from_db()
+        attempt, found, spent_usd = Attempt.objects.get(), Branch.objects.get(), run.spent_usd
+    assert (attempt.status, attempt.cost_usd, found.cost_usd) == ("lost", cost_usd, cost_usd)
+    assert not attempt.is_cost_confirmed
+    assert spent_usd == (cost_usd or 0.0)
 
 
 def test_a_late_answer_costs_what_all_tries_of_its_branch_did(user: User) -> None:

@@ -95,12 +95,25 @@ async def test_a_cancel_while_open_calls_are_awaited_is_left_to_the_next_owner()
     assert world.state.status is RunStatus.CANCELLED
 
 
-async def test_a_later_pass_has_nothing_to_hold_and_says_why_its_call_failed() -> None:
+async def test_a_later_pass_without_quota_calls_nothing_more_and_says_so() -> None:
+    world = World(children=6, limit=1, client=ScriptedClient(Quota(2).reply))
+    world.state.pass_n = 2
+    run = await world.run()
+    why = NO_QUOTA.replace("go on", "join again")
+    assert run.status is RunStatus.PARTIAL
+    assert run.reason == why
+    assert len(world.client.ledger) == 2 + 1, "one was refused, and no other sent"
+    assert run.counts[BranchStatus.CANCELLED] == 3
+    assert {run.branches[number].reason for number in (3, 4, 5)} == {why}
+
+
+async def test_a_later_pass_whose_only_call_met_no_quota_says_so() -> None:
     world = World(children=1, client=ScriptedClient(Quota(0).reply))
     world.state.pass_n = 2
     run = await world.run()
     assert run.branches[0].status is BranchStatus.FAILED
     assert "no quota left" in run.branches[0].reason
+    assert "no quota left" in run.reason
 
 
 async def test_a_persons_hold_is_the_persons() -> None:
@@ -145,6 +158,19 @@ async def test_a_reply_dearer_than_its_reservation_counts_whole_and_holds_the_ru
     assert run.status is RunStatus.SUCCEEDED
     assert len(world.client.ledger) == 6
     assert run.attempts[-1].reserved_usd == pytest.approx(0.6)  # three times the bound
+
+
+async def test_a_later_pass_calls_nothing_more_after_a_reply_dearer_than_its_reservation() -> None:
+    money = AToken(reserve=0.2, tokens=20)
+    world = World(children=6, limit=1, budget=Budget(cost_usd=9.0), money=money, client=dear(55))
+    world.state.pass_n = 2
+    run = await world.run()
+    assert run.status is RunStatus.PARTIAL
+    assert len(world.client.ledger) == 2
+    assert run.spent_usd == pytest.approx(0.12 + 0.6)
+    assert run.reserved_usd == 0
+    assert run.reason.startswith("A call on “c” cost $0.6, and could cost $0.2 at most")
+    assert run.reason.endswith("Check both, then join again.")
 
 
 async def test_more_tokens_than_reserved_matter_only_under_a_cap_on_tokens() -> None:

@@ -104,7 +104,14 @@ def test_unknown_usage_counts_at_its_reservation_and_is_marked():
     assert found["unconfirmed_usd"] == 0.08
 
 
-@pytest.mark.parametrize("unknown", [call(1, cost=None), call(1, cost=0.0, is_confirmed=False)])
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        call(1, cost=None),
+        call(1, cost=0.0, is_confirmed=False),
+        call(1, cost=None, is_confirmed=False, status="lost"),
+    ],
+)
 def test_an_unknown_price_is_unknown_and_never_free(unknown):
     found = kpis([call(0), unknown])
     assert found["cost_usd"] is found["useful_usd"] is found["wasted_usd"] is None
