@@ -191,6 +191,15 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
     "provider.calls_per_minute": lambda: WholeField(label="Calls a minute", least=1),
     "provider.tokens_per_minute": lambda: WholeField(label="Tokens a minute", least=1),
     "provider.sends_end_mark": lambda: TickField(label="Ends its streams with an end mark"),
+    "provider.price_input": lambda: DecimalField(
+        label="$ per million tokens read", help_text="Empty: from the price table."
+    ),
+    "provider.price_output": lambda: DecimalField(
+        label="$ per million tokens written", help_text="Empty: from the price table."
+    ),
+    "provider.price_cached": lambda: DecimalField(
+        label="$ per million tokens read from a cache", help_text="Empty: as other input."
+    ),
     "provider.recording": lambda: NameField(label="Recording", help_text="As it was stored."),
     "provider.shuffle": lambda: WholeField(
         label="Shuffle by seed", least=0, help_text="Empty: in the recorded order."

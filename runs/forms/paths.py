@@ -22,6 +22,9 @@ MAY_BE_EMPTY = {
     "limits.hedge",
     "provider.calls_per_minute",
     "provider.tokens_per_minute",
+    "provider.price_input",
+    "provider.price_output",
+    "provider.price_cached",
     "provider.shuffle",
     "votes.wave_most",
 }

@@ -147,7 +147,8 @@ class Limits(Shape):
 
 
 class Provider(Shape):
-    """A connection that a file brings along; the key comes from `api_key_env`. Only `replay` reads
+    """A connection that a file brings along; the key comes from `api_key_env`. Prices are dollars
+    per million tokens; None: those of the table, if it has any. Only `replay` reads
     `recording`, the path of recorded answers, `shuffle`, the seed of the order of a question's
     samples (None: as recorded), and `pace`: seconds a call, as in `0.5`, or tokens a second, as in
     `80/s`; empty is at once. `sends_end_mark` False: the end of its streams is accepted as the
@@ -161,6 +162,9 @@ class Provider(Shape):
     calls_per_minute: Annotated[int, whole(1, 10_000_000)] | None = None
     tokens_per_minute: Annotated[int, whole(1, 2**31 - 1)] | None = None
     sends_end_mark: bool = True
+    price_input: Annotated[float, number(0, 1e6)] | None = None
+    price_output: Annotated[float, number(0, 1e6)] | None = None
+    price_cached: Annotated[float, number(0, 1e6)] | None = None
     recording: Annotated[str, characters(0, 4096)] = ""
     shuffle: Annotated[int, whole(0, 2**31 - 1)] | None = None
     pace: Annotated[str, characters(0, 20)] = ""

@@ -22,7 +22,8 @@ from runs.services.connections import replay_values, save_connection
 PriceKey = tuple[str, str]  # (connection, model)
 PLACE = ("kind", "base_url", "api_key_env", "replay")  # where a connection leads
 LIMITS = ("in_flight", "calls_per_minute", "tokens_per_minute")
-STORED = (*PLACE, *LIMITS, "name", "api_key", "model_names", "sends_end_mark")
+PRICES = ("price_input", "price_output", "price_cached")
+STORED = (*PLACE, *LIMITS, *PRICES, "name", "api_key", "model_names", "sends_end_mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,9 @@ def _brought(owner: User, configuration: Configuration, provider: Provider) -> C
         calls_per_minute=provider.calls_per_minute,
         tokens_per_minute=provider.tokens_per_minute,
         sends_end_mark=provider.sends_end_mark,
+        price_input=provider.price_input,
+        price_output=provider.price_output,
+        price_cached=provider.price_cached,
         model_names=sorted(models),
         replay=_replay(provider),
     )
@@ -185,6 +189,13 @@ def _stored_or(brought: Connection, stored: Mapping[str, Connection]) -> Connect
             "Choose another name here, or leave the provider out to use that one.",
             "provider.name",
         )
+    for name in PRICES:
+        if getattr(brought, name) not in {None, getattr(found, name)}:
+            raise InvalidInput(
+                f"Your connection “{brought.name}” has another price. Change it under Providers, "
+                "or leave the prices out here.",
+                f"provider.{name}",
+            )
     return found
 
 

@@ -206,6 +206,23 @@ def test_a_file_brings_its_connection_along(user: User) -> None:
     assert Connection.objects.filter(owner=user, name="vllm").count() == 1
 
 
+def test_a_file_brings_its_prices_along(user: User) -> None:
+    user.is_staff = True
+    prices = {"price_input": 0.5, "price_output": 1.5, "price_cached": 0.0}
+    provider = {"name": "vllm", "base_url": "https://llm.example/v1", **prices}
+    spec = {"call": {"connection": "vllm", "model": "m"}, "limits": {"cost_usd": 1}}
+    run = launch_run(owner=user, configuration=voting(provider=provider, **spec))
+    frozen = run.connections["vllm"]["prices"]["m"]
+    assert (frozen["input_per_m"], frozen["output_per_m"], frozen["cached_per_m"]) == (0.5, 1.5, 0)
+    row = Connection.objects.get(owner=user, name="vllm")
+    assert {name: getattr(row, name) for name in prices} == prices
+    launch_run(owner=user, configuration=voting(provider=provider, **spec))
+    other = voting(provider={**provider, "price_output": 2}, **spec)
+    assert list(errors_of(user, other)) == ["provider.price_output"]
+    silent = {name: value for name, value in provider.items() if name not in prices}
+    assert errors_of(user, voting(provider=silent, **spec)) == {}
+
+
 def test_a_file_may_not_redirect_a_stored_connection(user: User) -> None:
     user.is_staff = True
     make_connection(user, name="vllm", kind="openai_compatible", base_url="https://llm.example/v1")
