@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+HEDGES_AFTER = 20  # answered calls of one kind, before anything is said of how long they take
+
 
 class OnFailure(StrEnum):
     STOP = "stop"  # the first failed branch ends the run

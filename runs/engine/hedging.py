@@ -6,8 +6,10 @@ The rule and its reasons: docs/hedging.md, after Dean and Barroso, "The Tail at 
 from collections.abc import Iterable, Sequence
 from math import exp, log
 
+from runs.domain.policies import HEDGES_AFTER
+
 QUANTILE = 0.95
-LEAST_ENDED = 20  # calls, before anything is said of their tail
+LEAST_ENDED = HEDGES_AFTER
 FADES_AFTER = 4_000  # calls; then every earlier one counts half as much
 BINS_AN_E_FOLD = 50  # a bin is 2 % wide
 

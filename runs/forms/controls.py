@@ -181,7 +181,8 @@ FIELDS: Mapping[str, Callable[[], Any]] = {
         label="Second attempts of slow calls, share",
         least=0.01,
         most=0.5,
-        help_text="Empty: none. 0.1: up to 10 % more calls, paid for, for a shorter tail.",
+        help_text="Empty: none. 0.1: up to 10 % more calls, paid for, for a shorter tail. "
+        "None before 20 calls of a kind have been answered.",
     ),
     "provider.name": lambda: NameField(label="Name", help_text="Empty: none of its own."),
     "provider.kind": lambda: OneOfField(label="Kind", choices=PROVIDER_KINDS),

@@ -1,7 +1,9 @@
 """What a person should know of the money and the time of a plan before launching it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from runs.domain.policies import HEDGES_AFTER
 from runs.domain.usage import Price
 from runs.planning.callers import Key
 from runs.planning.loads import Load
@@ -18,7 +20,9 @@ def warnings(
     slowest: Pace,
     costs: Costs,
     tokens_most: int,
+    seedless: Collection[str],
 ) -> tuple[str, ...]:
+    """`seedless`: connections whose models know no seed."""
     branches = sum(load.calls_most for load in work if load.kind == "branch")
     return (
         *_of_speed(configuration, slowest, branches),
@@ -26,6 +30,8 @@ def warnings(
         *_of_tokens(configuration.limits.tokens, work, tokens_most),
         *_of_prices(work, prices),
         *_of_money(configuration.limits.cost_usd, costs),
+        *_of_hedges(configuration.limits.hedge, work),
+        *_of_seeds(configuration.call.seed, work, seedless),
     )
 
 
@@ -103,3 +109,27 @@ def _of_money(cap: float | None, costs: Costs) -> Iterator[str]:
             f"Long answers or failed tries could reach the cap of ${cap:g}: some branches would "
             "then be cancelled."
         )
+
+
+def _of_hedges(share: float | None, work: Sequence[Load]) -> Iterator[str]:
+    """Merges and judgements on one connection and model are timed apart from its branches."""
+    alike: Counter[object] = Counter()
+    for load in work:
+        alike[load.key, load.kind] += load.calls_most
+    most = max(alike.values(), default=0)
+    if share and most <= HEDGES_AFTER:
+        yield (
+            f"No second attempt will be made: which calls are slow is known once {HEDGES_AFTER} of "
+            f"a kind have been answered, and this run makes {most:,} at most."
+        )
+
+
+def _of_seeds(seed: int | None, work: Sequence[Load], seedless: Collection[str]) -> Iterator[str]:
+    if seed is None:
+        return
+    for name in dict.fromkeys(load.key[0] for load in work):
+        if name in seedless:
+            yield (
+                f"The seed is not sent to {name}: Anthropic's models know none, so the same run "
+                "may give other answers."
+            )

@@ -99,7 +99,8 @@ def estimate(
     history: History | None = None,
 ) -> Estimate:
     """`connections`: by name, `in_flight`, `calls_per_minute` and `tokens_per_minute` (absent or
-    None: no limit known); `is_shared` of a model whose slots share this machine's cores."""
+    None: no limit known); `is_shared` of a model whose slots share this machine's cores, and
+    `is_seedless` of one that knows no seed."""
     history = history or History()
     work = loads(configuration, plan, history)
     times = pace.call_times(configuration, work, connections, history)
@@ -133,7 +134,15 @@ def estimate(
         one_by_one_seconds=sum(one.calls * one.alone_s for one in paces),
         bound_by=slowest.bound_by,
         is_time_measured=all(times[load].source != "assumed" for load in work if load.calls),
-        warnings=cautions.warnings(configuration, work, prices, slowest, costs, sum(tokens_most)),
+        warnings=cautions.warnings(
+            configuration,
+            work,
+            prices,
+            slowest,
+            costs,
+            sum(tokens_most),
+            {name for name, one in connections.items() if one.get("is_seedless")},
+        ),
         parts=_parts(work, times, history),
     )
 

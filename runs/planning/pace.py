@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Any, Literal, NamedTuple
 
-from runs.domain.policies import RetryPolicy
+from runs.domain.policies import HEDGES_AFTER, RetryPolicy
 from runs.planning.history import History, Source
 from runs.planning.loads import Load
 from runs.planning.shape import Configuration
@@ -154,7 +154,7 @@ def retries(calls: int, tries: int) -> int:
 
 def hedges(calls: int, share: float | None) -> int:
     """How many second calls are sent at most beside slow ones, of so many."""
-    return min(int(calls * share) + 1, calls) if share else 0
+    return int(calls * share) + 1 if share and calls > HEDGES_AFTER else 0
 
 
 def paces(

@@ -46,6 +46,7 @@ class Connections:
             name: {
                 **{limit: getattr(row, limit) for limit in LIMITS},
                 "is_shared": row.kind == Connection.Kind.LOCAL,
+                "is_seedless": row.kind == Connection.Kind.ANTHROPIC,
             }
             for name, row in self.rows.items()
         }

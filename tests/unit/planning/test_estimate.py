@@ -170,8 +170,8 @@ def test_a_tenth_of_the_calls_and_five_may_be_tried_again() -> None:
 
 def test_hedges_come_on_top_of_the_most() -> None:
     limits = {"tries": 1, "hedge": 0.1}
-    found = of(made(sectioning(limits=limits)), 20)
-    assert found.retries_most == 3
+    found = of(made(sectioning(limits=limits)), 30)
+    assert found.retries_most == 4
     assert found.output_tokens_most == 23 * 400
 
 
@@ -229,6 +229,25 @@ def test_one_branch_is_a_single_call() -> None:
     assert of(made(sectioning()), 1).warnings == (
         "There is only one branch: a single call would do.",
     )
+
+
+@pytest.mark.parametrize(("votes", "is_told"), [(9, True), (20, True), (21, False)])
+def test_too_few_calls_to_be_hedged_are_told(votes: int, is_told: bool) -> None:
+    found = of(made(voting(votes={"samples": votes}, limits={"hedge": 0.1})))
+    said = "No second attempt will be made"
+    assert any(said in warning for warning in found.warnings) == is_told
+    unhedged = of(made(voting(votes={"samples": votes})))
+    assert (found.retries_most > unhedged.retries_most) != is_told
+    assert not any(said in warning for warning in unhedged.warnings)
+
+
+def test_a_seed_that_is_not_sent_is_told() -> None:
+    configuration = made(voting(call={**CALL, "seed": 7}))
+    plan = build.plan(configuration, items(1, "input", TEXT))
+    for is_seedless in (True, False):
+        limits = {"local": {"in_flight": 8, "is_seedless": is_seedless}}
+        warnings = estimate(configuration, plan, {KEY: PRICE}, limits).warnings
+        assert any("seed is not sent to local" in said for said in warnings) == is_seedless
 
 
 @pytest.mark.parametrize(
