@@ -55,7 +55,7 @@ DEFINITIONS: Mapping[str, str] = {
 }
 
 WHERE: Mapping[str, str] = {
-    "down": "No process worked on the run.",
+    "down": "No process worked on the run: it waited for its turn, or parweb was down.",
     "held": "A used-up quota, or too dear a reply, held the run until someone went on.",
     "join": "Only calls of a join were in flight: merging or judging.",
     "outage": "The provider answered nobody, and calls waited for it to come back.",

@@ -118,6 +118,7 @@ def _intervals(figures: RunFigures) -> Iterable[tuple[int, int, int]]:
     ):
         for start, end in _disjoint(spans):
             yield kind, start, end
+    yield _DOWN, 0, min((attempt.ready_ms for attempt in figures.attempts), default=0)
     outages = _disjoint(figures.outage_spans_ms)
     yield from _of_attempts(figures.attempts, figures.wall_ms, outages)
 

@@ -20,7 +20,7 @@ LABELS = {
     "tail": ("tail", "straggler tail"),
     "join": ("j", "join"),
     "held": ("held", "held"),
-    "down": ("x", "parweb was down"),
+    "down": ("x", "waiting for parweb"),
 }
 # What a lost label is called in a sentence, and what helps.
 LOSSES = {
@@ -53,15 +53,15 @@ LOSSES = {
         "Credit that lasts lets a run go on without a person.",
     ),
     "down": (
-        "parweb itself, which was not running",
-        "The run went on where it stood when parweb came back.",
+        "waiting for a parweb process",
+        "It was down, or busy with other runs: more workers, or more runs a process, shorten it.",
     ),
 }
 SERIALISED = (
     "Its rate limit let so few calls through that running in parallel gained next to nothing. "
     "Ask for a higher limit, or spread the calls over another key or model."
 )
-LEAST_SEEN = 0.002  # of the wall: less is nothing
+LEAST_SEEN = 0.005  # of the wall: less is nothing
 LITTLE = 0.1  # of the wall: less than this is hardly any
 
 
@@ -131,7 +131,6 @@ def verdict(kpis: Mapping[str, Any], where: Mapping[str, float], wall: float) ->
 _ICONS = {
     "rate_limit": "hold",
     "held": "hold",
-    "at_the_limit": "wait",
     "down": "fail",
     "outage": "fail",
 }

@@ -95,6 +95,14 @@ def test_the_first_label_that_fits_wins():
     }  # fmt: skip
 
 
+def test_until_a_process_takes_it_up_nobody_works_on_a_run():
+    attempts = [call(0, sent=900, ended=2000), call(1, sent=1000, ended=2000, ready=900)]
+    assert where(attempts, 2000) == {"down": 900, "at_the_limit": 100, "full": 1000}
+    assert where(attempts, 2000, down_spans_ms=[(500, 950)]) == {
+        "down": 950, "at_the_limit": 50, "full": 1000,
+    }  # fmt: skip
+
+
 def test_time_held_by_a_person_is_taken_off_the_wall():
     figures = RunFigures(5000, [call(0), call(1, sent=4000, ended=5000)],
                          held_spans_ms=[(1000, 3000), (2000, 4000)])  # fmt: skip
