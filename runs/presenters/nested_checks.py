@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from runs.models import Run
 from runs.presenters import figures
 from runs.presenters.nested import Judged
-from runs.presenters.nested_state import WORDS
+from runs.presenters.nested_state import WORDS, counted
 from runs.presenters.run_checks import Check
 
 
@@ -25,9 +25,7 @@ def _rows(rows: Sequence[Judged]) -> Check:
     if counts["open"]:
         ended = len(rows) - counts["open"]
         return Check("wait", f"{ended:,} of {len(rows):,} have ended; each is joined on its own")
-    told = ", ".join(
-        f"{counts[key]:,} {word.lower()}" for key, word in WORDS.items() if counts[key]
-    )
+    told = ", ".join(counted(counts[key], key) for key in WORDS if counts[key])
     return Check("done", f"Every row is counted once: {told}")
 
 
@@ -43,5 +41,5 @@ def _reasons(rows: Sequence[Judged]) -> list[Check]:
     if not without:
         return []
     counts = Counter(without)
-    told = ", ".join(f"{count:,} {WORDS[key].lower()}" for key, count in counts.items())
+    told = ", ".join(counted(count, key) for key, count in counts.items())
     return [Check("off", f"Rows without an answer are missing in the joined text: {told}")]

@@ -43,6 +43,7 @@ WORDS = {
     "open": "Still open",
     "full": "All votes asked",
 }
+ONE = {"hits": "hit", "misses": "miss", "ties": "tie", "failed": "failure"}
 ALWAYS = ("ties", "failed")
 
 
@@ -76,6 +77,11 @@ def launched(row: RowJoin) -> int | None:
         return None
     found: Any = row.quality.get("launched")
     return row.planned if found is None else int(found)
+
+
+def counted(count: int, key: str) -> str:
+    """`1 tie`, `3 ties`."""
+    return f"{count:,} {ONE[key] if count == 1 and key in ONE else WORDS[key].lower()}"
 
 
 def is_full(row: RowJoin) -> bool:

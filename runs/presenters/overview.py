@@ -103,10 +103,12 @@ def kind_of(run: Run) -> str:
 
 
 def segments(run: Run) -> tuple[Segment, ...]:
-    """Branches by state; those not yet opened count as waiting while the run is open."""
+    """Branches by state; those that were not opened wait while the run is open, and were not
+    called once it has ended."""
     counts = {str(state): int(number) for state, number in (run.counts or {}).items()}
     unopened = max(run.branches_planned - sum(counts.values()), 0)
-    waiting = counts.get("pending", 0) + (unopened if run.status in OPEN_RUN else 0)
+    is_open = run.status in OPEN_RUN
+    waiting = counts.get("pending", 0) + (unopened if is_open else 0)
     all_segments = (
         Segment("d", counts.get("succeeded", 0), "done"),
         Segment("x", counts.get("failed", 0), "failed"),
@@ -114,6 +116,7 @@ def segments(run: Run) -> tuple[Segment, ...]:
         Segment("w", waiting, "waiting"),
         Segment("p", counts.get("spared", 0), "spared"),
         Segment("c", counts.get("cancelled", 0), "cancelled"),
+        Segment("c", 0 if is_open else unopened, "not called"),
     )
     return tuple(segment for segment in all_segments if segment.count)
 

@@ -91,7 +91,7 @@ def cost_spent(run: Run) -> CostSpent:
 
 
 def _by(kpis: Mapping[str, Any]) -> str:
-    if "cost_usd" not in kpis or kpis["cost_usd"]:
+    if "cost_usd" not in kpis or kpis["cost_usd"] or not _tokens(kpis):
         return ""
     return "price unknown, by tokens" if kpis["cost_usd"] is None else "free, by tokens"
 

@@ -12,7 +12,7 @@ from runs.queries import nested as queries
 
 WIDTH, HEIGHT = 520.0, 270.0
 LEFT, TOP, BOTTOM = 46.0, 14.0, 34.0
-LETTER = 6.8  # the width of a digit in the drawing
+LETTER = 8.0  # the width of a digit in the drawing, on a phone
 GAP = 8.0  # between the drawing and the words beside it
 TICKS = (1, 3, 5, 9, 15, 25, 40, 60, 80, 100, 200, 400, 1_000, 4_000, 10_000)
 MOST_LINES = 5

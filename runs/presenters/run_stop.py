@@ -54,7 +54,7 @@ def _ended(quality: Mapping[str, Any]) -> tuple[str, ...]:
 def _saved(quality: Mapping[str, Any], spared: int) -> str:
     """What the votes that were not asked would have taken, by the mean of those that were."""
     cost, used = quality.get("spared_cost_usd"), quality.get("spared_tokens")
-    parts = [figures.money(cost)] if cost else []
-    parts += [f"{figures.thousands(round(used))} tokens"] if used else []
+    parts = [f"{figures.thousands(round(used))} tokens"] if used else []
+    parts += [figures.money(cost)] if cost else []
     would = f", about {' and '.join(parts)}" if parts else ""
     return f"{figures.plural(spared, 'vote')} spared{would}."

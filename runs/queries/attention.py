@@ -58,14 +58,15 @@ def attention(owner: User) -> Attention:
 
 
 def _short(newest: Iterable[Run]) -> list[Run]:
-    """Of each configuration only the last run to end: a later one that went well settles it."""
+    """Of each configuration, or of one name where there is none, only the last run to end: a later
+    one that went well settles it."""
     since = timezone.now() - LATELY
     found, seen = [], set()
     for run in newest:
-        if run.configuration_id in seen or run.ended_at is None or run.ended_at < since:
+        whose = run.configuration_id or run.name
+        if whose in seen or run.ended_at is None or run.ended_at < since:
             continue
-        if run.configuration_id is not None:
-            seen.add(run.configuration_id)
+        seen.add(whose)
         is_unsettled = run.status == RunStatus.SUCCEEDED and run.outcome in UNSETTLED
         if run.status in SHORT or is_unsettled:
             found.append(run)

@@ -81,6 +81,9 @@ def test_a_later_run_that_went_well_settles_an_earlier_one(signed_in: Client, us
     assert HEADING in overview(signed_in)
     ended(user, configuration=configuration)
     assert HEADING not in overview(signed_in)
+    for status in ("failed", "succeeded"):
+        ended(user, status, name="From a file")
+    assert HEADING not in overview(signed_in)
 
 
 def test_providers_that_slow_runs_down_are_told_apart(signed_in: Client, user: User) -> None:

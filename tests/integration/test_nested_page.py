@@ -74,6 +74,11 @@ def test_the_figures_are_those_of_the_rows(signed_in: Client, run: Run) -> None:
     assert '<i class="misses" title="2: miss"></i>' in page
 
 
+def test_one_tie_is_no_ties(signed_in: Client, user: User) -> None:
+    page = shown(signed_in, make_nested_run(user, rows=4, status="partial"))
+    assert "Every row is counted once: 1 hit, 1 miss, 1 tie, 1 failure" in page
+
+
 def test_htmx_is_given_the_rows_alone(signed_in: Client, run: Run) -> None:
     part = shown(signed_in, run, "?rows=ties", **{"HX-Request": "true", "HX-Target": "nested-rows"})
     assert part.lstrip().startswith('<div id="nested-rows"')

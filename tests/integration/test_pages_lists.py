@@ -75,6 +75,13 @@ def test_an_ended_run_is_told_in_a_row(signed_in: Client, user: User) -> None:
     assert "hx-get" not in page
 
 
+def test_what_was_never_called_leaves_room_in_an_ended_runs_bar(
+    signed_in: Client, user: User
+) -> None:
+    ended(user, branches_planned=9)
+    assert 'aria-label="3 done, 6 not called"' in signed_in.get(reverse("runs")).text
+
+
 def test_an_open_run_moves_and_tells_its_leader(signed_in: Client, user: User) -> None:
     run = running(user)
     for number, reading in enumerate(["refundable", "refundable", "not"]):

@@ -38,7 +38,8 @@ def test_nothing_is_told_before_the_first_vote() -> None:
 @pytest.mark.parametrize(
     ("saved", "said"),
     [
-        ({"spared_cost_usd": 0.002, "spared_tokens": 1234.4}, ", about $0.0020 and 1,234 tokens."),
+        ({"spared_cost_usd": 0.002, "spared_tokens": 1234.4}, ", about 1,234 tokens and $0.0020."),
+        ({"spared_cost_usd": 4e-6, "spared_tokens": 29}, ", about 29 tokens and under $0.0001."),
         ({"spared_cost_usd": None, "spared_tokens": 50}, ", about 50 tokens."),
         ({}, "34 votes spared."),
     ],

@@ -71,3 +71,8 @@ def test_useful_against_wasted_by_cause(is_money: bool, expected: list[Any]) -> 
 
 def test_nothing_spent_has_no_shares() -> None:
     assert run_cost.shares({}, is_money=False) == ()
+
+
+def test_what_used_nothing_yet_is_not_called_free() -> None:
+    assert run_cost._by({"cost_usd": 0.0}) == ""
+    assert run_cost._by({"cost_usd": 0.0, "output_tokens": 5}) == "free, by tokens"
