@@ -1,5 +1,6 @@
 """Checks on the join, computed from the outcome: what became of every branch, told or not."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from runs.queries import runs as queries
 from runs.queries.runs import BranchRow
 
 MOST_NAMED = 5
+MOST_REASONS = 3
 MOST_CELLS = 600
+TRIES = re.compile(r"^Failed( after \d+ tries)?\. ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,16 @@ def _failed(run: Run, children: Sequence[BranchRow]) -> list[Check]:
         "mark_gaps": "the join goes on without" if run.pattern == "voting" else "marked as gaps",
     }.get(policy.get("policy", ""), "")
     text = f"{figures.plural(len(failed), 'branch', 'branches')} failed; {consequence}:"
-    return _named("fail", text, failed)
+    return [*_named("fail", text, failed), *_why(failed)]
+
+
+def _why(failed: Sequence[BranchRow]) -> list[Check]:
+    """What most of them failed for, without the number of tries, which differs."""
+    said = Counter(TRIES.sub("", child["reason"]) for child in failed if child["reason"])
+    return [
+        Check("warn", f"Why: {words}" if count == len(failed) else f"{count:,} of them: {words}")
+        for words, count in said.most_common(MOST_REASONS)
+    ]
 
 
 def _missing(outcome: Outcome | None, children: Sequence[BranchRow]) -> list[Check]:
