@@ -117,7 +117,7 @@ def _facts(ready: Prepared) -> Facts:
             start + about(figures.seconds),
             about(figures.seconds_most).replace("about", "up to"),
         ),
-        Fact("The same, one by one", start + _one_by_one(ready)),
+        Fact("The same, one by one", _one_by_one(ready, is_open=is_open)),
     )
 
 
@@ -187,11 +187,14 @@ def _cost(ready: Prepared) -> tuple[str, str]:
     return money(expected), "" if most == 0 else f"up to {money(most)}"
 
 
-def _one_by_one(ready: Prepared) -> str:
-    """Calls on the cores of one machine were timed, if at all, while they shared them."""
+def _one_by_one(ready: Prepared, *, is_open: bool) -> str:
+    """Calls on the cores of one machine were timed, if at all, while they shared them. `is_open`:
+    there may be more of them."""
     seconds = about(ready.estimate.one_by_one_seconds)
     is_local = any(limits["is_shared"] for limits in ready.connections.limits().values())
-    return seconds.replace("about", "up to") if is_local else seconds
+    if is_local:
+        return seconds.replace("about", "up to") + (", if votes agree" if is_open else "")
+    return f"from {seconds}" if is_open else seconds
 
 
 def _time(ready: Prepared) -> str:

@@ -52,6 +52,10 @@ def test_the_panel_tells_the_range_of_votes_that_may_stop_early(signed_in: Clien
     assert "Launch up to 40 calls" in panel
     assert "if votes agree" in panel
     assert "40×" in panel
+    assert "from about" in panel.partition("The same, one by one")[2]
+    Connection.objects.update(kind="local")
+    panel = post(signed_in, reverse("configuration_plan"), typed(spec)).text
+    assert re.search("up to [^<]*, if votes agree", panel.partition("The same, one by one")[2])
 
 
 def test_the_panel_tells_how_many_pieces_are_voted_on(signed_in: Client) -> None:
