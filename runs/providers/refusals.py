@@ -48,9 +48,13 @@ SETTINGS = {
     "top_p": "Top p",
     "seed": "Seed",
     "stop": "Stop at",
+    "stop_sequences": "Stop at",
     "response_format": "JSON schema of the answer",
 }  # the fields of a request that a person may leave empty, as the editor calls them
 
+# Where no field is named apart, a message that begins with one (Anthropic, validating servers), or
+# that gives its place in the request (Gemini).
+_FIELD = re.compile(r"(?:body\.)?(\w+): |Invalid value at 'generation_config\.(\w+)'")
 _RESET = re.compile(r"x-ratelimit-reset|anthropic-ratelimit-[a-z-]+-reset$")
 
 
@@ -64,7 +68,8 @@ def refusal(
         wait_s = retry_after_s(headers, now)
         wait_s = said.retry_after_s if wait_s is None else wait_s
     kind = _kind(status, said)
-    message = _message(kind, status, shortened(said.message, secret), model, said.field)
+    field = said.field or _field_in(said.message)
+    message = _message(kind, status, shortened(said.message, secret), model, field)
     if kind is WrongKey and not secret:
         message = NO_KEY
     return kind(
@@ -146,6 +151,11 @@ def _message(
     else:
         told = kind.advice if status in _KINDS else kind.advice.replace(".", f" ({status}).", 1)
     return f"{told} It says: {reason}" if reason else told
+
+
+def _field_in(message: str) -> str:
+    found = _FIELD.match(message)
+    return (found[1] or found[2]) if found else ""
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:

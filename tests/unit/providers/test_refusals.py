@@ -110,6 +110,30 @@ def test_the_providers_reason_is_passed_on(body: object) -> None:
     assert "context too long" in refused(400, body).message
 
 
+@pytest.mark.parametrize(
+    ("error", "setting"),
+    [
+        ({"error": {"message": "Not supported.", "param": "temperature"}}, "Temperature"),
+        ({"error": {"message": "temperature: range: 0..1"}}, "Temperature"),  # Anthropic
+        ({"error": {"message": "stop_sequences: each must contain a letter"}}, "Stop at"),
+        ({"error": {"message": "Invalid value at 'generation_config.seed' (INT32), 9"}}, "Seed"),
+        ({"detail": [{"loc": ["body", "top_p"], "msg": "less than or equal to 1"}]}, "Top p"),
+    ],
+)
+def test_a_setting_that_is_refused_is_named_as_the_editor_calls_it(
+    error: object, setting: str
+) -> None:
+    message = refused(400, error).message
+    assert message.startswith(f"The model refuses the setting “{setting}” (400).")
+
+
+@pytest.mark.parametrize("said", ["messages: at least one is required", "The seed: is odd", "seed"])
+def test_what_names_no_setting_is_passed_on_as_it_is(said: str) -> None:
+    message = refused(400, {"error": {"message": said}}).message
+    assert message.startswith("The provider refused the request (400).")
+    assert message.endswith(said)
+
+
 def test_a_long_or_odd_reason_is_one_short_line() -> None:
     message = refused(400, {"error": {"message": "a\x00\u2028\nb\ud800" + "x" * 5000}}).message
     assert len(message) < 300
