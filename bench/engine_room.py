@@ -1,9 +1,11 @@
 """The product's own engine in this process: launch, claim, gate, client, retries, checks, rows,
 doorbells. Only pages and planning ahead of the launch are left out of what is timed."""
 
+import asyncio
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -42,13 +44,19 @@ def prepared() -> Iterator[None]:
 
 
 class MemoryStore:
-    """The engine's store without a database: keeps the last state of every row."""
+    """The engine's store without a database: keeps the last state of every row. Its commits are
+    spaced like the writer's, by the least that these are."""
 
     def __init__(self) -> None:
         self.rows: dict[Any, Any] = {}
+        self._next_at = 0.0
 
     async def turn(self) -> None:
-        """It can always be written to."""
+        from runs.execution.store import LEAST_SPACE_S
+
+        if (wait_s := self._next_at - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
+        self._next_at = time.monotonic() + LEAST_SPACE_S
 
     async def commit(self, batch: Any) -> Any:
         from runs.engine.protocols import Committed, Control

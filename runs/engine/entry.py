@@ -1,6 +1,6 @@
 """A call that its gate let in, and what the gate is told of its end."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runs.domain.errors import (
     BadReply,
@@ -18,8 +18,7 @@ from runs.engine.state import BranchState
 CHARACTERS_A_TOKEN = 4  # an estimate for the pace, corrected at the end of the call
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A call that its gate let in: the lane it came from, its permit, and the tokens charged."""
 
     lane: Lane

@@ -7,10 +7,9 @@ released to its socket only after the commit that holds it.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import count, islice
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from runs.engine.protocols import (
     Batch,
@@ -30,8 +29,7 @@ SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """An attempt whose row must be on disk before `open` may send it; `drop` never sends it."""
 
     branch: BranchState

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,15 +34,19 @@ class RunClock:
         return int((time.monotonic() - self._zero) * 1000)
 
 
-@dataclass(frozen=True, slots=True)
 class RunMoney:
     """Prices frozen with the run, by connection and model."""
 
-    connections: Mapping[str, LoadedConnection]
+    def __init__(self, connections: Mapping[str, LoadedConnection]) -> None:
+        self._prices = {
+            (name, model): Price(**frozen)
+            for name, connection in connections.items()
+            for model, frozen in connection.prices.items()
+            if frozen is not None
+        }
 
     def _price(self, call: CallSettings) -> Price | None:
-        frozen = self.connections[call.connection].prices.get(call.model)
-        return None if frozen is None else Price(**frozen)
+        return self._prices.get((call.connection, call.model))
 
     def reservation(self, call: CallSettings, prompt: str) -> Reservation:
         price = self._price(call)

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from functools import cache, lru_cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import cast
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -40,8 +40,22 @@ STEP = 65_536  # bytes unpacked at once
 DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 
-class Body(httpx.AsyncByteStream):
+class Body(Protocol):
     """A reply's body as it arrives, in pieces of any size."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def is_read(self) -> bool:
+        """Whether its end has arrived already, so that its socket can serve the next call."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Arriving:
+    """A body on the socket."""
+
+    __slots__ = ("_answer",)
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
@@ -49,13 +63,33 @@ class Body(httpx.AsyncByteStream):
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._answer.content.iter_any()
 
-    @property
     def is_read(self) -> bool:
-        """Whether its end has arrived, so that its socket can serve the next call."""
         return self._answer.content.at_eof()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self._answer.release()
+
+
+class Response:
+    """A reply's head and its body, unread; whoever asks must close it. httpx's own costs, with its
+    headers, as much as sending the request."""
+
+    __slots__ = ("body", "headers", "status_code")
+
+    def __init__(self, status_code: int, headers: Mapping[str, str], body: Body) -> None:
+        self.status_code = status_code
+        self.headers = headers  # found whatever their case
+        self.body = body
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether the body tells where it ends, so that one which is cut is known to be. The end
+        of any other is just the end of its connection."""
+        coding = self.headers.get("transfer-encoding", "").lower()
+        return coding.endswith("chunked") or "content-length" in self.headers
+
+    def close(self) -> None:
+        self.body.close()
 
 
 class Client(httpx.AsyncClient):
@@ -79,8 +113,7 @@ class Client(httpx.AsyncClient):
         headers: Mapping[str, str],
         content: bytes | None,
         limits: CallLimits,
-    ) -> httpx.Response:
-        """The reply's head, its body unread; whoever asks must close it."""
+    ) -> Response:
         answer = await self._session.request(
             method,
             url,
@@ -89,7 +122,7 @@ class Client(httpx.AsyncClient):
             allow_redirects=False,
             timeout=_timeout(limits.connect_s, limits.idle_s),
         )
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=Body(answer))
+        return Response(answer.status, answer.headers, Arriving(answer))
 
 
 @lru_cache(maxsize=64)
@@ -152,7 +185,7 @@ def prepare() -> None:
     _tls()
 
 
-async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[bytes, None]:
+async def pieces(response: Response, most_bytes: int) -> AsyncGenerator[bytes, None]:
     """The body, decoded; raises `BadReply` once it is larger than `most_bytes`."""
     seen = 0
     async for piece in _body(response):
@@ -164,19 +197,17 @@ async def pieces(response: httpx.Response, most_bytes: int) -> AsyncGenerator[by
         yield piece
 
 
-def _body(response: httpx.Response) -> AsyncIterable[bytes]:
-    """Plain bytes come straight from the transport: httpx's layers over them cost as much as
-    reading a short reply. Others were not asked for."""
-    stream = cast("httpx.AsyncByteStream", response.stream)
+def _body(response: Response) -> AsyncIterable[bytes]:
+    """Plain bytes come straight from the transport. Others were not asked for."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
-        return stream
+        return response.body
     if coding in {"gzip", "x-gzip", "deflate"}:
-        return _inflated(stream, response.status_code)
+        return _inflated(response.body, response.status_code)
     raise BadReply(f"The reply is packed as “{coding[:20]}”.", status_code=response.status_code)
 
 
-async def _inflated(stream: httpx.AsyncByteStream, status: int) -> AsyncGenerator[bytes, None]:
+async def _inflated(stream: Body, status: int) -> AsyncGenerator[bytes, None]:
     """Unpacked in small steps: a few packed bytes may hold a thousand times as many."""
     inflater = zlib.decompressobj(wbits=GZIP_OR_ZLIB)
     try:
@@ -192,23 +223,11 @@ async def _inflated(stream: httpx.AsyncByteStream, status: int) -> AsyncGenerato
         raise BadReply("The reply broke off in the middle.", status_code=status)
 
 
-def is_framed(response: httpx.Response) -> bool:
-    """Whether the body tells where it ends, so that one which is cut is known to be. The end of any
-    other is just the end of its connection."""
-    coding = response.headers.get("transfer-encoding", "").lower()
-    return coding.endswith("chunked") or "content-length" in response.headers
-
-
-def is_read(response: httpx.Response) -> bool:
-    """Whether the body's end has arrived already, so that its socket can serve the next call."""
-    return isinstance(response.stream, Body) and response.stream.is_read
-
-
-async def whole(response: httpx.Response, most_bytes: int) -> bytes:
+async def whole(response: Response, most_bytes: int) -> bytes:
     return b"".join([piece async for piece in pieces(response, most_bytes)])
 
 
-async def opening(response: httpx.Response, most_bytes: int) -> bytes:
+async def opening(response: Response, most_bytes: int) -> bytes:
     """The body's first `most_bytes` at most: enough of an error page to read its message."""
     parts: list[bytes] = []
     seen = 0

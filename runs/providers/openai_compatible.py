@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from runs.domain.errors import BadRequest
 from runs.domain.plan import CallSettings
 from runs.engine.protocols import ModelRequest
 from runs.providers.addresses import Reach
 from runs.providers.chat_wire import ChatReply, body_of
+from runs.providers.http import Response
 from runs.providers.streamed import LISTING, StreamedClient
 
 OPENROUTER = "https://openrouter.ai/api/"  # lists its models to everybody, whatever their key
@@ -62,7 +61,7 @@ class OpenAICompatible(StreamedClient):
     def _reply(self) -> ChatReply:
         return ChatReply(self._key, sends_end_mark=self._sends_end_mark)
 
-    async def _asked(self, request: ModelRequest) -> httpx.Response:
+    async def _asked(self, request: ModelRequest) -> Response:
         sent = self._limit_name, self._wants_usage
         try:
             return await super()._asked(request)
@@ -88,7 +87,7 @@ class OpenAICompatible(StreamedClient):
     async def _listing(self) -> list[str]:
         if self._base_url.startswith(OPENROUTER):
             response = await self._opened("GET", "/key", LISTING)
-            await response.aclose()
+            response.close()
         return await super()._listing()
 
 

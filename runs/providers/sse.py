@@ -65,32 +65,35 @@ class Parser:
         if self._is_first_line:
             lines[0] = lines[0].removeprefix(BOM)
             self._is_first_line = False
+        data = self._data
         for line in lines:
             if not line:
-                if self._data:
-                    data = self._data[0] if len(self._data) == 1 else "\n".join(self._data)
-                    events.append(Event(self._name, data))
-                    self._data = []
+                if data:
+                    events.append(Event(self._name, data[0] if len(data) == 1 else "\n".join(data)))
+                    data.clear()
                 self._name = ""
                 self._event_bytes = 0
             elif line.startswith(b"data: "):
-                self._keep(line[6:], len(line))
+                self._count(len(line))
+                data.append(line[6:].decode("utf-8", "replace"))
             elif line.startswith(b"data:"):
-                self._keep(line[5:], len(line))
+                self._count(len(line))
+                data.append(line[5:].decode("utf-8", "replace"))
             elif line == b"data":
-                self._keep(b"", len(line))
+                self._count(len(line))
+                data.append("")
             elif line.startswith(b"event:"):
                 self._name = line[6:].decode("utf-8", "replace").removeprefix(" ")
             elif line.startswith(b"error:"):  # no standard's field: llama.cpp's, until late in 2025
                 self._name = "error"
-                self._keep(line[6:].removeprefix(b" "), len(line))
+                self._count(len(line))
+                data.append(line[6:].removeprefix(b" ").decode("utf-8", "replace"))
         return events
 
-    def _keep(self, value: bytes, size: int) -> None:
+    def _count(self, size: int) -> None:
         self._event_bytes += size
         if self._event_bytes > self._most_bytes:
             self._refuse()
-        self._data.append(value.decode("utf-8", "replace"))
 
     def _hold(self, piece: bytes) -> None:
         if piece:

@@ -125,9 +125,9 @@ class StreamedClient(ABC):
                 else:
                     await self._read_stream(response, reply, on_piece, limits.max_bytes)
         finally:
-            await response.aclose()
+            response.close()
 
-    async def _asked(self, request: ModelRequest) -> httpx.Response:
+    async def _asked(self, request: ModelRequest) -> http.Response:
         """A reply with the status 200, its body unread; whoever asks must close it."""
         call = request.call
         return await self._opened(
@@ -151,7 +151,7 @@ class StreamedClient(ABC):
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise self._stranger(200) from None
         finally:
-            await response.aclose()
+            response.close()
 
     def _stranger(self, status: int) -> CallError:
         told = f"At this address is {self.STRANGER}"
@@ -167,7 +167,7 @@ class StreamedClient(ABC):
         headers: Mapping[str, str] = MappingProxyType({}),
         content: bytes | None = None,
         model: str = "",
-    ) -> httpx.Response:
+    ) -> http.Response:
         """A good reply's head, its body unread; whoever asks must close it, also when cancelled.
         Raises the `CallError` that another status stands for."""
         client = http.shared(self._reach, reuse=self._reuse)
@@ -179,7 +179,7 @@ class StreamedClient(ABC):
         try:
             raise await self._refused(response, limits, model)
         finally:
-            await response.aclose()
+            response.close()
 
     @cached_property
     def _base(self) -> httpx.URL:
@@ -221,28 +221,31 @@ class StreamedClient(ABC):
         return self._key_headers(self._key)
 
     async def _read_stream(
-        self, response: httpx.Response, reply: Reply, on_piece: OnPiece, most_bytes: int
+        self, response: http.Response, reply: Reply, on_piece: OnPiece, most_bytes: int
     ) -> None:
         """Read events into the reply until its end mark, or the end of the body without one."""
-        parser, take = Parser(most_bytes), reply.take
+        parser, take, texts = Parser(most_bytes), reply.take, list[str]()
         async with aclosing(http.pieces(response, most_bytes)) as pieces:
             try:
                 async for piece in pieces:
-                    for event in parser.feed(piece):
-                        if text := take(event):
-                            on_piece(text)
+                    texts.clear()
+                    try:
+                        for event in parser.feed(piece):
+                            texts.append(take(event))
+                    finally:  # told at once, however many tokens came together
+                        tell(on_piece, "".join(texts))
                     if reply.is_ended:
-                        if self._reuse and not http.is_read(response):
+                        if self._reuse and not response.body.is_read():
                             await drain(pieces)
                         return
             except EventTooLarge as error:
                 raise BadReply(f"The reply is too large: {error}.") from None
             for event in parser.end():
                 tell(on_piece, take(event))
-            tell(on_piece, reply.end_of_body(is_framed=http.is_framed(response)))
+            tell(on_piece, reply.end_of_body(is_framed=response.is_framed))
 
     async def _refused(
-        self, response: httpx.Response, limits: CallLimits, model: str = ""
+        self, response: http.Response, limits: CallLimits, model: str = ""
     ) -> CallError:
         try:
             with http.as_call_errors(limits, in_body=True):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
-import httpx
+import aiohttp
 
 from runs.domain.errors import CallError
 from runs.domain.policies import CallLimits
@@ -17,7 +17,7 @@ Failure = tuple[type[CallError], str, str, Usage | None]  # kind, message, text,
 MOST_BYTES = 1_000_000
 
 
-class Given(httpx.AsyncByteStream):
+class Given:
     """A body in given pieces; `is_cut`: its connection breaks after them."""
 
     def __init__(self, pieces: Sequence[bytes], *, is_cut: bool = False) -> None:
@@ -28,7 +28,12 @@ class Given(httpx.AsyncByteStream):
         for piece in self._pieces:
             yield piece
         if self._is_cut:
-            raise httpx.ReadError("broken off")
+            raise aiohttp.ClientPayloadError("broken off")
+
+    def is_read(self) -> bool:
+        return True
+
+    def close(self) -> None: ...
 
 
 def split(body: bytes, cuts: Sequence[int]) -> list[bytes]:
@@ -46,10 +51,18 @@ def drive(coroutine: Coroutine[None, None, None]) -> None:
 
 def read(
     client: StreamedClient, pieces: Sequence[bytes], *, is_framed: bool = True, is_cut: bool = False
+) -> tuple[str, Completion | Failure]:
+    """The text that was told, and the completion or error."""
+    texts, gave = read_apart(client, pieces, is_framed=is_framed, is_cut=is_cut)
+    return "".join(texts), gave
+
+
+def read_apart(
+    client: StreamedClient, pieces: Sequence[bytes], *, is_framed: bool = True, is_cut: bool = False
 ) -> tuple[list[str], Completion | Failure]:
-    """The pieces of text, and the completion or error. Anything else that is raised is a bug."""
-    headers = {"Transfer-Encoding": "chunked"} if is_framed else {}
-    response = httpx.Response(200, headers=headers, stream=Given(pieces, is_cut=is_cut))
+    """The same with the text as it was told. Anything else that is raised is a bug."""
+    headers = {"transfer-encoding": "chunked"} if is_framed else {}
+    response = http.Response(200, headers, Given(pieces, is_cut=is_cut))
     reply, texts = client._reply(), list[str]()
 
     async def converse() -> None:

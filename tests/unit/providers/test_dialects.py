@@ -32,7 +32,7 @@ from tests.unit.providers.dialects import (
     body_of,
     streamed,
 )
-from tests.unit.providers.reading import Failure, read, split
+from tests.unit.providers.reading import Failure, read, read_apart, split
 from tests.unit.providers.servers import KEY, ignore, refused, request, sending
 
 EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -61,7 +61,7 @@ async def test_gives_text_usage_and_pieces(dialect: Dialect) -> None:
     async with sending(streamed(dialect.answer("Hel", "lo"))) as server:
         completion = await dialect.of(server.url).complete(request(), pieces.append)
     assert completion == Completion("Hello", "stop", USAGE, "m-1")
-    assert pieces == ["Hel", "lo"]
+    assert "".join(pieces) == "Hello"
 
 
 @EVERY
@@ -292,10 +292,8 @@ async def test_other_line_separators_are_text(dialect: Dialect) -> None:
     assert (await answered(dialect, dialect.answer(ODD[0]))).text == ODD[0]
 
 
-def reading(
-    dialect: Dialect, body: bytes, cuts: list[int]
-) -> tuple[list[str], Completion | Failure]:
-    """The pieces of text, and the completion or error, of a body that arrives cut so."""
+def reading(dialect: Dialect, body: bytes, cuts: list[int]) -> tuple[str, Completion | Failure]:
+    """The text that was told, and the completion or error, of a body that arrives cut so."""
     return read(dialect.of("http://127.0.0.1:1/v1", reuse=False), split(body, cuts))
 
 
@@ -321,6 +319,17 @@ def test_any_split_of_the_bytes_reads_the_same(
     assert reading(dialect, body, cuts) == whole
     if not spoilt and word == "stop" and "".join(texts).strip():
         assert isinstance(whole[1], Completion)
+
+
+@EVERY
+def test_tokens_are_told_when_they_arrive_and_together_where_they_come_together(
+    dialect: Dialect,
+) -> None:
+    client = dialect.of("http://127.0.0.1:1/v1", reuse=False)
+    body = body_of(dialect.answer("Hel", "lo", " you"))
+    cut = body.index(b"\n\n", body.index(b"Hel")) + 2
+    assert read_apart(client, [body[:cut], body[cut:]])[0] == ["Hel", "lo you"]
+    assert read_apart(client, [body])[0] == ["Hello you"]
 
 
 @EVERY

@@ -131,17 +131,17 @@ def test_each_shape_has_its_expectation() -> None:
 
 @EVERY
 def test_a_recorded_stream_reads_as_what_it_is(name: str) -> None:
-    texts, gave = read(client(name), [body(name)])
+    told, gave = read(client(name), [body(name)])
     expected = GIVES[name]
     if isinstance(expected, Completion):
         assert gave == expected
-        assert "".join(texts) == expected.text
+        assert told == expected.text
         return
     assert not isinstance(gave, Completion)
     kind, message, text, _ = gave
     assert (kind, text) == (expected[0], expected[2])
     assert expected[1] in message
-    assert "".join(texts) == text
+    assert told == text
 
 
 def test_an_error_inside_a_stream_says_how_long_to_wait() -> None:
