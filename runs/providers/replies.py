@@ -101,7 +101,7 @@ class Reply(ABC):
             chunk = fast_json.loads(data)
         except (ValueError, RecursionError):
             raise self._malformed() from None
-        if not isinstance(chunk, dict):
+        if type(chunk) is not dict:
             raise self._malformed()
         return chunk
 

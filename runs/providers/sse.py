@@ -41,6 +41,8 @@ class Parser:
         if CR in chunk:
             self._ended_in_cr = chunk.endswith(CR)
             chunk = chunk.replace(b"\r\n", LF).replace(CR, LF)
+        if self._is_between and (events := self._plain(chunk)):
+            return events
         if LF not in chunk:
             self._hold(chunk)
             return []
@@ -59,6 +61,27 @@ class Parser:
         The standard drops it; some providers send their end mark so.
         """
         return self._read([b"".join(self._pieces), b""])
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether all that came before is told."""
+        return not (self._pieces or self._data or self._name)
+
+    def _plain(self, chunk: bytes) -> list[Event]:
+        """The events of a chunk that is nothing but whole ones of one data line each, which nearly
+        every chunk is; none for all others."""
+        is_plain = (
+            chunk.startswith(b"data: ")
+            and chunk.endswith(b"\n\n")
+            and len(chunk) <= self._most_bytes
+        )
+        if not is_plain:
+            return []
+        data = chunk[6:-2].decode("utf-8", "replace").split("\n\ndata: ")
+        if chunk.count(LF) != 2 * len(data):
+            return []
+        self._is_first_line = False
+        return [Event("", one) for one in data]
 
     def _read(self, lines: list[bytes]) -> list[Event]:
         events: list[Event] = []

@@ -49,7 +49,20 @@ def test_reads_fields_as_the_standard_says(stream: bytes, expected: list[Event])
 
 
 pieces = st.sampled_from(
-    [b"data: ", b"data", b"event: e", b"\r", b"\n", b"\r\n", b": c", b"x", "é\u2028😀".encode()]
+    [
+        *(
+            b"data: ",
+            b"data",
+            b"event: e",
+            b"\r",
+            b"\n",
+            b"\r\n",
+            b": c",
+            b"x",
+            "é\u2028😀".encode(),
+        ),
+        *(b"data: x\n\n", b"data: \n\n", b"data: \xe2\x80\n\n"),
+    ]
 )
 
 
