@@ -27,6 +27,7 @@ from runs.domain.errors import (
 )
 from runs.domain.policies import CallLimits
 from runs.providers.addresses import ForbiddenAddress, Reach, guarded_socket
+from runs.providers.turnstile import Turnstile
 
 # Shorter than the five seconds after which common servers close an idle connection: reusing one
 # while it is being closed costs a retry, a new connection costs less.
@@ -37,6 +38,7 @@ TRANSPORT_ERRORS = (
 )  # fmt: skip
 GZIP_OR_ZLIB = 47  # as zlib calls it: told by how the data begin
 STEP = 65_536  # bytes unpacked at once
+READ_A_TURN = 8  # replies begun to be read in one turn of the loop
 DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 
@@ -105,6 +107,7 @@ class Client(httpx.AsyncClient):
             headers=DEFAULT_HEADERS,
         )
         self._session = session
+        self.turnstile = Turnstile(READ_A_TURN)  # ahead of reading a reply's body
 
     async def open(
         self,

@@ -117,6 +117,7 @@ class StreamedClient(ABC):
         limits = request.limits
         response = await self._asked(request)
         try:
+            await self._client().turnstile.passed()
             reply.hints = rate_hints(response.headers)
             with http.as_call_errors(limits, in_body=True):
                 if "application/json" in response.headers.get("content-type", ""):
@@ -170,16 +171,18 @@ class StreamedClient(ABC):
     ) -> http.Response:
         """A good reply's head, its body unread; whoever asks must close it, also when cancelled.
         Raises the `CallError` that another status stands for."""
-        client = http.shared(self._reach, reuse=self._reuse)
         with http.as_call_errors(limits):
             sent = {**self._authorization(), **headers}
-            response = await client.open(method, self._url(path), sent, content, limits)
+            response = await self._client().open(method, self._url(path), sent, content, limits)
         if response.status_code == 200:
             return response
         try:
             raise await self._refused(response, limits, model)
         finally:
             response.close()
+
+    def _client(self) -> http.Client:
+        return http.shared(self._reach, reuse=self._reuse)
 
     @cached_property
     def _base(self) -> httpx.URL:
