@@ -50,13 +50,14 @@ class ChatReply(Reply):
     def take(self, event: Event) -> str:
         if self.is_ended:
             return ""
-        if event.data == END:
+        name, data = event
+        if data == END:
             self.is_ended = True
             return self._pieces.end()
-        chunk = self._parsed(event.data)
-        if not event.name and (text := self._token(chunk)):
+        chunk = self._parsed(data)
+        if self._model and not name and (text := _token(chunk)):
             return self._pieces.add(text)
-        if event.name == "error" or chunk.get("error"):
+        if name == "error" or chunk.get("error"):
             raise self._error_inside(chunk)
         if chunk.get("usage"):
             self.usage = usage_of(chunk["usage"])
@@ -66,25 +67,6 @@ class ChatReply(Reply):
             self._name_model(chunk.get("model"))
         choice = self._choice(chunk)
         return self._read(choice, choice.get("delta") or {}) if choice else ""
-
-    def _token(self, chunk: dict[str, Any]) -> str:
-        """The text of a chunk that carries a token and nothing else, which is nearly every one;
-        empty for all others."""
-        if not self._model or chunk.get("usage") or chunk.get("error") or "x_groq" in chunk:
-            return ""
-        try:
-            (choice,) = chunk["choices"]
-            delta = choice["delta"]
-            text = delta["content"]
-        except (KeyError, TypeError, ValueError):
-            return ""
-        is_plain = (
-            type(text) is str
-            and not choice.get("finish_reason")
-            and choice.get("index", 0) == 0
-            and not delta.get("refusal")
-        )
-        return text if is_plain else ""
 
     def take_whole(self, body: bytes) -> str:
         document = self._parsed(body)
@@ -152,6 +134,27 @@ class ChatReply(Reply):
                 raise self._malformed()
             texts.append(text)
         return "".join(texts)
+
+
+def _token(chunk: dict[str, Any]) -> str:
+    """The text of a chunk that carries a token and nothing else, which is nearly every one; empty
+    for all others."""
+    try:
+        (choice,) = chunk["choices"]
+        delta = choice["delta"]
+        text = delta["content"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    is_plain = (
+        type(text) is str
+        and not choice.get("finish_reason")
+        and not chunk.get("usage")
+        and not chunk.get("error")
+        and "x_groq" not in chunk
+        and not delta.get("refusal")
+        and choice.get("index", 0) == 0
+    )
+    return text if is_plain else ""
 
 
 def usage_of(said: Any) -> Usage:

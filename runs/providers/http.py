@@ -120,7 +120,7 @@ class Client(httpx.AsyncClient):
         answer = await self._session.request(
             method,
             url,
-            headers={**DEFAULT_HEADERS, **headers},
+            headers=headers,
             data=content,
             allow_redirects=False,
             timeout=_timeout(limits.connect_s, limits.idle_s),
@@ -168,6 +168,7 @@ def build(reach: Reach, *, reuse: bool = True) -> Client:
             socket_factory=guarded_socket(reach),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
+        headers=DEFAULT_HEADERS,
         auto_decompress=False,
         trust_env=False,
     )
