@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import socket
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,6 @@ log = logging.getLogger(__name__)
 
 CONTROL_EVERY_S = 1.0
 COLLECT_AFTER = (50_000, 20, 100)
-SWITCH_S = 0.0005
 WISHES = (again.waiting, baseline.waiting)  # of ended runs
 DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
 Result = TypeVar("Result")
@@ -262,17 +260,10 @@ def quiet_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def share_the_interpreter() -> None:
-    """Let the writer's thread have it soon: it asks for it back after each row, and the calls of
-    its commit wait for that. By default a busy loop keeps it for 5 ms each time."""
-    sys.setswitchinterval(SWITCH_S)
-
-
 def start(settings: LoopSettings) -> EngineLoop:
     """Start this process's loop."""
     registry.prepare()
     quiet_collector()
-    share_the_interpreter()
     global _running  # noqa: PLW0603  one a process, as the design wants it
     _running = EngineLoop(settings)
     _running.start()
