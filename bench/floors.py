@@ -62,26 +62,42 @@ async def bare(scenario: Scenario, url: str) -> int:
 
 
 async def plain_httpx(scenario: Scenario, url: str) -> int:
-    """Its pool as large as the calls at once, its own line reader, json; nothing tried again."""
+    """Its pool as large as the calls at once."""
     import httpx
 
-    numbers = iter(range(scenario.calls))
     limits = httpx.Limits(max_connections=scenario.in_flight)
-    answered = 0
     async with httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as client:
+        return await _through(client, scenario, url)
 
-        async def slot() -> None:
-            nonlocal answered
-            for number in numbers:
-                path = f"{url}/v1/chat/completions"
-                async with client.stream("POST", path, json=body(number)) as reply:
-                    async for line in reply.aiter_lines():
-                        if line.startswith("data: {"):
-                            json.loads(line[6:])
-                        elif line == "data: [DONE]":
-                            answered += 1
 
-        await asyncio.gather(*(slot() for _ in range(scenario.in_flight)))
+async def over_aiohttp(scenario: Scenario, url: str) -> int:
+    """httpx on the connector that parweb uses too: how fast this machine is with it alone."""
+    import httpx
+    from httpx_aiohttp import AiohttpTransport
+
+    limits = httpx.Limits(max_connections=scenario.in_flight)
+    transport = AiohttpTransport(limits=limits, trust_env=False)
+    async with httpx.AsyncClient(transport=transport, timeout=60, trust_env=False) as client:
+        return await _through(client, scenario, url)
+
+
+async def _through(client: Any, scenario: Scenario, url: str) -> int:
+    """Lines read as they come, and parsed as JSON; nothing tried again."""
+    numbers = iter(range(scenario.calls))
+    answered = 0
+
+    async def slot() -> None:
+        nonlocal answered
+        for number in numbers:
+            path = f"{url}/v1/chat/completions"
+            async with client.stream("POST", path, json=body(number)) as reply:
+                async for line in reply.aiter_lines():
+                    if line.startswith("data: {"):
+                        json.loads(line[6:])
+                    elif line == "data: [DONE]":
+                        answered += 1
+
+    await asyncio.gather(*(slot() for _ in range(scenario.in_flight)))
     return answered
 
 
@@ -134,4 +150,6 @@ async def pump(scenario: Scenario, url: str) -> int:
     return answered
 
 
-VARIANTS: dict[str, Work] = {"bare": bare, "httpx": plain_httpx, "pump": pump}
+VARIANTS: dict[str, Work] = {
+    "bare": bare, "httpx": plain_httpx, "over aiohttp": over_aiohttp, "pump": pump
+}  # fmt: skip
