@@ -267,7 +267,7 @@ class StreamedClient(ABC):
 
 async def drain(pieces: AsyncGenerator[bytes, None]) -> None:
     """Wait shortly for the body's end: a connection is only reusable when it has been read."""
-    with suppress(TimeoutError, CallError, httpx.HTTPError):
+    with suppress(TimeoutError, CallError, *http.TRANSPORT_ERRORS):
         async with asyncio.timeout(DRAIN_S):
             async for _ in pieces:
                 pass

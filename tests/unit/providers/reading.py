@@ -18,7 +18,7 @@ MOST_BYTES = 1_000_000
 
 
 class Given:
-    """A body in given pieces; `is_cut`: its connection breaks after them."""
+    """A body in given pieces; `is_cut`: its connection breaks after them, before its end."""
 
     def __init__(self, pieces: Sequence[bytes], *, is_cut: bool = False) -> None:
         self._pieces = pieces
@@ -31,7 +31,7 @@ class Given:
             raise aiohttp.ClientPayloadError("broken off")
 
     def is_read(self) -> bool:
-        return True
+        return not self._is_cut
 
     def close(self) -> None: ...
 

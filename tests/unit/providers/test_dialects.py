@@ -21,6 +21,7 @@ from runs.domain.policies import CallLimits
 from runs.domain.results import Completion
 from runs.domain.usage import Usage
 from runs.providers import registry
+from runs.providers.http import Response, as_call_errors
 from tests.unit.providers.dialects import (
     DIALECTS,
     HEAD,
@@ -32,7 +33,7 @@ from tests.unit.providers.dialects import (
     body_of,
     streamed,
 )
-from tests.unit.providers.reading import Failure, read, read_apart, split
+from tests.unit.providers.reading import MOST_BYTES, Failure, Given, read, read_apart, split
 from tests.unit.providers.servers import KEY, ignore, refused, request, sending
 
 EVERY = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
@@ -330,6 +331,16 @@ def test_tokens_are_told_when_they_arrive_and_together_where_they_come_together(
     cut = body.index(b"\n\n", body.index(b"Hel")) + 2
     assert read_apart(client, [body[:cut], body[cut:]])[0] == ["Hel", "lo you"]
     assert read_apart(client, [body])[0] == ["Hello you"]
+
+
+@pytest.mark.parametrize("name", ["openai_compatible", "anthropic"])  # of Gemini the body must end
+async def test_a_connection_that_breaks_after_the_end_mark_spoils_no_answer(name: str) -> None:
+    dialect = DIALECTS[name]
+    client = dialect.of("http://127.0.0.1:1/v1", reuse=True)
+    body, reply = Given([body_of(dialect.answer("Hello"))], is_cut=True), client._reply()
+    with as_call_errors(CallLimits(), in_body=True):
+        await client._read_stream(Response(200, {}, body), reply, ignore, MOST_BYTES)
+    assert reply.completion().text == "Hello"
 
 
 @EVERY
