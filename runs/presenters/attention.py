@@ -23,7 +23,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Todo:
+class Shown:
     """`more`: how many lines are left out."""
 
     lines: tuple[Line, ...]
@@ -34,13 +34,13 @@ class Todo:
         return len(self.lines) + self.more
 
 
-def todo(found: Attention) -> Todo:
+def shown(found: Attention) -> Shown:
     lines = (
         *(_held(run) for run in found.held),
         *(_slowed(one) for one in found.slowed),
         *(_short(run, found.details.get(run.pk, "")) for run in found.short),
     )
-    return Todo(lines[:MOST], max(len(lines) - MOST, 0))
+    return Shown(lines[:MOST], max(len(lines) - MOST, 0))
 
 
 def _held(run: Run) -> Line:

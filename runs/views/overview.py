@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from runs.presenters import month
-from runs.presenters.attention import todo
+from runs.presenters.attention import shown
 from runs.presenters.configuration_list import list_row
 from runs.presenters.overview import card, row
 from runs.queries import overview as queries
@@ -31,7 +31,7 @@ def overview(request: Request) -> HttpResponse:
         "in_flight": sum(run.in_flight for run in found.live),
         "rows": [row(run, found.values.get(run.pk, "")) for run in found.recent],
         "runs_count": found.runs_count,
-        "todo": todo(attention(request.user)),
+        "attention": shown(attention(request.user)),
     }
     if request.htmx:
         return render(request, "runs/_overview.html", context)
