@@ -9,7 +9,6 @@ from math import exp, log
 from runs.domain.policies import HEDGES_AFTER
 
 QUANTILE = 0.95
-LEAST_ENDED = HEDGES_AFTER
 FADES_AFTER = 4_000  # calls; then every earlier one counts half as much
 BINS_AN_E_FOLD = 50  # a bin is 2 % wide
 
@@ -66,7 +65,7 @@ class Threshold:
     def __init__(self) -> None:
         self.latencies = Latencies()
         self.ms: int | None = None
-        self._next_at = LEAST_ENDED
+        self._next_at = HEDGES_AFTER
 
     @property
     def is_due(self) -> bool:

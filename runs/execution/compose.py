@@ -141,9 +141,7 @@ class Workshop:
             )
             if (not_before := connection.not_before.get(model)) is not None:
                 gate.restore(not_before.timestamp())
-            if (
-                not self._exchange
-            ):  # a shared limit is not ours to begin: it stands as others left it
+            if not self._exchange:  # a shared limit stands as the others left it
                 self._changes.begin(connection.id, model, gate.limit)
         gate.declare(
             self._of(connection.in_flight),

@@ -6,7 +6,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.engine.hedging import LEAST_ENDED, Latencies, Threshold, may_hedge
+from runs.domain.policies import HEDGES_AFTER
+from runs.engine.hedging import Latencies, Threshold, may_hedge
 
 SIGMA = math.log(10) / 2.326  # p99 = 10 × median
 
@@ -61,7 +62,7 @@ def test_older_calls_fade() -> None:
 
 def test_nothing_is_said_of_the_tail_of_a_few_calls() -> None:
     threshold = Threshold()
-    for _ in range(LEAST_ENDED - 1):
+    for _ in range(HEDGES_AFTER - 1):
         threshold.latencies.answered(5)
     assert not threshold.is_due
     threshold.latencies.answered(5)
