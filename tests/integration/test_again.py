@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ANSWERS = ["Seven.\n7", "Eight.\n8", "Seven.\n7", "Seven!\n7", "", "Seven.\n7", "Eight.\n8"]
 LAST_LINE = {"join": {"method": "majority", "reader": {"kind": "last_line"}}}
 JUDGE = {"join": {"method": "judge", "judge": {"model": "recorded"}}}
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

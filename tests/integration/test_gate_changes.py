@@ -1,7 +1,7 @@
 """What is kept of the gates' changes, and what a restart finds of them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,14 +20,6 @@ from runs.models import LimiterChange, LimiterState, Run
 from tests.factories import make_branch, make_connection, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 async def test_the_last_pause_of_a_gate_is_saved(user: User, writer: Writer) -> None:

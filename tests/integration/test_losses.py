@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
 
@@ -22,14 +21,6 @@ from tests.factories import make_attempt, make_branch, make_run
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE_S = 20.0
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 def claim(run: Run) -> lease.Claim:

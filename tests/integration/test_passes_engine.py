@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +36,6 @@ CHANGES: dict[str, dict[str, Any]] = {
         "each": {"join": {"method": "numeric", "statistic": "mean"}},
     },
 }
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

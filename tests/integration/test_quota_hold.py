@@ -1,6 +1,5 @@
 """A provider's account is used up in mid-run: the run waits for a person, over restarts too."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -48,14 +47,6 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     client = ScriptedClient(found.reply)
     monkeypatch.setattr(compose.registry, "client", lambda *args, **options: client)
     return found
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

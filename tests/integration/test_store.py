@@ -1,7 +1,6 @@
 """The single writer on a real database: rows, seq, fence, late answers."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -25,14 +24,6 @@ from tests.factories import make_run
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CALL = CallSettings(connection="Simulated", model="m", max_tokens=5)
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 def state(run: Run, fence: int = 0) -> RunState:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,6 @@ RECORDED = {
     "q-tied": ("yes", ["yes", "no"] * 6),
     "q-wrong": ("1,000", ["", "12", "12", "12", "12", "12", *["1000"] * 6]),
 }
-
-
-@pytest.fixture
-def writer() -> Iterator[Writer]:
-    writer = Writer()
-    writer.start()
-    yield writer
-    writer.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,16 @@
+"""What several tests on a real database share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from runs.execution.store import Writer
+
+
+@pytest.fixture
+def writer() -> Iterator[Writer]:
+    """The process's one writer, on a thread of its own."""
+    writer = Writer()
+    writer.start()
+    yield writer
+    writer.stop()
