@@ -5,6 +5,8 @@ from typing import Any
 
 from runs.domain.plan import CallSettings
 from runs.domain.usage import Usage
+from runs.providers.fast_json import loads
+from runs.providers.mould import Mould
 from runs.providers.replies import Reply, count, total
 from runs.providers.sse import Event
 
@@ -44,14 +46,19 @@ class MessagesReply(Reply):
     def __init__(self, secret: str = "") -> None:
         super().__init__(secret)
         self._counts: dict[str, int] = {}
+        self._mould = Mould(_text_of)
 
     def take(self, event: Event) -> str:
         if self.is_ended:
             return ""
+        if text := self._mould.text(event.data):
+            return self._pieces.add(text)
         chunk = self._parsed(event.data)
         kind = chunk.get("type")
         if kind == "content_block_delta":
-            return self._delta(chunk.get("delta"))
+            text = self._delta(chunk.get("delta"))
+            self._mould.learn(event.data, text)
+            return text
         if kind == "content_block_start":
             return self._block(chunk.get("content_block"))
         if kind == "message_start":
@@ -125,3 +132,13 @@ class MessagesReply(Reply):
         fresh, read, stored, written = (self._counts.get(name) for name in COUNTS)
         tokens = None if fresh is None else total(fresh, read, stored)
         self.usage = Usage(tokens, written, read)
+
+
+def _text_of(data: str) -> str:
+    """The text of an event that carries a token; empty for all others."""
+    chunk = loads(data)
+    if type(chunk) is not dict or chunk.get("type") != "content_block_delta":
+        return ""
+    delta = chunk.get("delta")
+    text = delta.get("text") if type(delta) is dict and delta.get("type") == "text_delta" else ""
+    return text if type(text) is str else ""

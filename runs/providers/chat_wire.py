@@ -5,6 +5,8 @@ from typing import Any
 
 from runs.domain.plan import CallSettings
 from runs.domain.usage import Usage
+from runs.providers.fast_json import loads
+from runs.providers.mould import Mould
 from runs.providers.replies import Reply, count, with_rest
 from runs.providers.sse import Event
 
@@ -47,15 +49,22 @@ class ChatReply(Reply):
     CUT = frozenset({"length", "max_tokens", "model_length", "max_length"})
     WITHHELD = frozenset({"content_filter"})
 
+    def __init__(self, secret: str = "", *, sends_end_mark: bool = True) -> None:
+        super().__init__(secret, sends_end_mark=sends_end_mark)
+        self._mould = Mould(_text_of)
+
     def take(self, event: Event) -> str:
         if self.is_ended:
             return ""
         name, data = event
+        if not name and (text := self._mould.text(data)):
+            return self._pieces.add(text)
         if data == END:
             self.is_ended = True
             return self._pieces.end()
         chunk = self._parsed(data)
         if self._model and not name and (text := _token(chunk)):
+            self._mould.learn(data, text)
             return self._pieces.add(text)
         if name == "error" or chunk.get("error"):
             raise self._error_inside(chunk)
@@ -136,7 +145,11 @@ class ChatReply(Reply):
         return "".join(texts)
 
 
-def _token(chunk: dict[str, Any]) -> str:
+def _text_of(data: str) -> str:
+    return _token(loads(data))
+
+
+def _token(chunk: Any) -> str:
     """The text of a chunk that carries a token and nothing else, which is nearly every one; empty
     for all others."""
     try:
