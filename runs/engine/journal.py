@@ -6,6 +6,7 @@ released to its socket only after the commit that holds it.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from itertools import count, islice
 from math import inf
@@ -24,7 +25,8 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS, SOME_ROWS = 1_000, 64  # branches a commit: half of those that wait, within these
+MOST_ROWS, SOME_ROWS = 128, 64  # branches a commit: half of those that wait, within these
+OPENED_A_TURN = 8  # sockets opened in one turn of the loop
 SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -63,6 +65,7 @@ class Journal:
         self._joins: dict[int, tuple[int, JoinState]] = {}  # by when they last changed
         self._answers: dict[int, str] = {}
         self._intents: list[Intent] = []
+        self._released: deque[Intent] = deque()  # committed, their sockets about to be opened
         self._is_dirty = False
         self._wake = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -116,8 +119,9 @@ class Journal:
         self.branch(intent.branch)
 
     def withdraw(self) -> None:
-        """Take back the intents that no commit has released; their requests are never sent."""
-        intents, self._intents = self._intents, []
+        """Take back the intents whose sockets are not open; their requests are never sent."""
+        intents, self._intents = [*self._released, *self._intents], []
+        self._released.clear()
         for intent in intents:
             intent.drop()
 
@@ -153,11 +157,21 @@ class Journal:
                     intent.drop()
                 raise
             self._run.seq = committed.seq
-            for intent in intents:
-                intent.open()
-            asyncio.get_running_loop().call_soon(self._on_committed)
+            self._release(intents)
             self._on_control(committed.control)
             self._observer.changed(self._run.id, committed.seq)
+
+    def _release(self, intents: list[Intent]) -> None:
+        if not self._released:
+            asyncio.get_running_loop().call_soon(self._open_some)
+        self._released.extend(intents)
+
+    def _open_some(self) -> None:
+        """A few a turn, so that the first requests are written before the last sockets open."""
+        for _ in range(min(OPENED_A_TURN, len(self._released))):
+            self._released.popleft().open()
+        next_turn = self._open_some if self._released else self._on_committed
+        asyncio.get_running_loop().call_soon(next_turn)
 
     def _note(self, branch: BranchState) -> None:
         if branch.number not in self._branches:
