@@ -153,8 +153,8 @@ class Journal:
                 while committed.late:
                     committed = await self._persist(self._rebuilt(batch, committed))
             except BaseException:  # fenced or broken off: their slots are others' now
-                for intent in intents:
-                    intent.drop()
+                self._intents[:0] = intents
+                self.withdraw()
                 raise
             self._run.seq = committed.seq
             self._release(intents)

@@ -22,6 +22,7 @@ from runs.domain.results import (
     OutcomeKind,
 )
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
+from runs.engine.coordinator import Coordinator
 from runs.engine.joining import FIRST_AHEAD
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState
@@ -144,6 +145,35 @@ async def test_a_fence_met_by_an_intent_keeps_no_slot() -> None:
     assert world.client.ledger == []
     assert world.gate.in_flight == 0
     assert world.state.reserved_usd == 0
+
+
+async def test_a_stop_reaches_the_calls_whose_sockets_are_about_to_open() -> None:
+    coordinators: list[Coordinator] = []
+
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        coordinators[0].control(Control(cancel=True))
+        await asyncio.sleep(3600)
+        return completion()
+
+    world = World(children=60, limit=60, client=ScriptedClient(reply))
+    coordinators.append(world.coordinator())
+    await asyncio.wait_for(coordinators[0].work(Control()), 2)
+    assert len(world.client.ledger) < world.state.calls  # whose intents were written
+    assert 0 < len(world.client.ledger) < 60
+    assert world.state.counts[BranchStatus.CANCELLED] == 60
+    assert (world.gate.in_flight, world.state.reserved_usd) == (0, 0)
+
+
+async def test_a_fence_reaches_the_calls_whose_sockets_are_about_to_open() -> None:
+    async def reply(request: ModelRequest, nth: int) -> Completion:
+        world.store.fence = 2
+        return completion()
+
+    world = World(children=60, limit=60, client=ScriptedClient(reply))
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(world.run(), 2)
+    assert 0 < len(world.client.ledger) < 60
+    assert world.gate.in_flight == 0
 
 
 async def test_a_run_broken_off_in_mid_commit_keeps_no_slot() -> None:
