@@ -24,7 +24,7 @@ from runs.engine.state import BranchState, JoinState, RunState
 PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
 FIRST_WAVES_AHEAD = 1_500  # of them, so that votes under way find room
 ANSWERS_A_LOOK = 1 / 8  # of the calls a join has open: it is not looked at after each of many
-FIRST_AHEAD = 200  # of a run's first commit, which its first calls wait for
+FIRST_AHEAD = 100  # of a run's first commit, which its first calls wait for
 MORE_AHEAD = 32  # with each commit, so that no call waits for a large one
 
 

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 CONTROL_EVERY_S = 1.0
 COLLECT_AFTER = (50_000, 20, 100)
+SWITCH_S = 0.0005  # of Python's 0.005: the loop asks the writer's thread for the interpreter often
 WISHES = (again.waiting, baseline.waiting)  # of ended runs
 DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
 Result = TypeVar("Result")
@@ -264,6 +266,7 @@ def start(settings: LoopSettings) -> EngineLoop:
     """Start this process's loop."""
     registry.prepare()
     quiet_collector()
+    sys.setswitchinterval(SWITCH_S)
     global _running  # noqa: PLW0603  one a process, as the design wants it
     _running = EngineLoop(settings)
     _running.start()
