@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.measuring import Measured, alone, one, rounds  # noqa: E402
+from bench.pace import Pace  # noqa: E402
 from bench.page import page, told  # noqa: E402
 from bench.scenarios import PEERS, SCENARIOS, Scenario  # noqa: E402
 
@@ -31,8 +32,9 @@ def main() -> None:
     if options.few:
         results = few(chosen)
     else:
+        pace = Pace(options.patience)
         for scenario in chosen:
-            measured = rounds(scenario, options.repeat, options.peers, tell)
+            measured = rounds(scenario, options.repeat, options.peers, pace, tell)
             results.append((scenario, measured))
             tell("\n".join(["", *told(scenario, measured), ""]))
             if options.out:  # what is measured is not lost with what is not
@@ -85,6 +87,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="PYTHON",
         default=PEERS_PYTHON if PEERS_PYTHON.exists() else None,
         help="a Python with requirements/peers.txt (default: that of .venv-peers, if there is one)",
+    )
+    add(
+        "--patience",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="the most seconds to wait, in all, until a shared machine is quick (default 600)",
     )
     add("--few", action="store_true", help="a few calls of each, to see that everything works")
     add("--one", nargs=3, help=argparse.SUPPRESS)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import provider
+from bench.pace import Pace
 from bench.provider import ROOT, Provider
 from bench.scenarios import PEERS, Figures, Scenario
 
@@ -65,7 +66,7 @@ def alone(scenario: Scenario, variant: str, number: int) -> Figures:
         return one(scenario, variant, number)
 
 
-def rounds(scenario: Scenario, repeat: int, peers: Path | None, tell: Tell) -> Measured:
+def rounds(scenario: Scenario, repeat: int, peers: Path | None, pace: Pace, tell: Tell) -> Measured:
     """The figures of each variant, round by round. Peers are slow: the first round is all they
     get, and without `peers`, a Python that has them, they are left out."""
     wanted = [v for v in scenario.variants if v not in PEERS or peers is not None]
@@ -75,6 +76,7 @@ def rounds(scenario: Scenario, repeat: int, peers: Path | None, tell: Tell) -> M
         for variant in wanted:
             if variant in PEERS and number > 1:
                 continue
+            pace_ms = pace.awaited() if scenario.is_speed else pace.now()
             began = time.monotonic()
             python = str(peers) if variant in PEERS else sys.executable
             place = f"{scenario.name} · {variant} · {number} of {count}"
@@ -86,8 +88,9 @@ def rounds(scenario: Scenario, repeat: int, peers: Path | None, tell: Tell) -> M
             ) as error:  # the others are still worth their time
                 tell(f"{place}: not measured: {error}")
                 continue
-            measured[variant].append({**figures, "round": number})
-            tell(f"{place}: {_short(figures)} ({time.monotonic() - began:.0f} s)")
+            measured[variant].append({**figures, "round": number, "pace_ms": pace_ms})
+            took = f"{time.monotonic() - began:.0f} s, pace {pace_ms:.1f} ms"
+            tell(f"{place}: {_short(figures)} ({took})")
     return {variant: found for variant, found in measured.items() if found}
 
 

@@ -19,19 +19,38 @@ TEXTS = Path(__file__).with_name("page.md")
 
 def page(results: Results, repeat: int) -> str:
     intro, again = TEXTS.read_text("utf-8").split("<!-- results -->\n")
-    lines = [intro.rstrip(), "", *head(repeat), "", "## Goals", "", *goals(results)]
+    lines = [intro.rstrip(), "", *head(results, repeat), "", "## Goals", "", *goals(results)]
     for scenario, measured in results:
         lines += ["", f"## {scenario.name}", "", scenario.about, "", *told(scenario, measured)]
     return "\n".join([*lines, "", again.strip(), ""])
 
 
-def head(repeat: int) -> list[str]:
+def head(results: Results, repeat: int) -> list[str]:
     versions = ", ".join(f"{name} {found}" for name in VERSIONS if (found := _version(name)))
     return [
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()}, "
         f"{versions}, on {os.cpu_count()} cores ({_processor()}), simulator and client on the same "
         f"machine. Medians of {repeat} rounds, of hedging over nine seeds; "
-        "cancels, budgets and the cluster are measured once."
+        "cancels, budgets and the cluster are measured once.",
+        *pace(results),
+    ]
+
+
+def pace(results: Results) -> list[str]:
+    """How quick the machine was before each measurement of speed."""
+    paces = sorted(
+        one["pace_ms"]
+        for scenario, measured in results
+        for rounds in measured.values()
+        for one in rounds
+        if scenario.is_speed and "pace_ms" in one
+    )
+    if not paces:
+        return []
+    return [
+        "",
+        f"*Pace* (100,000 additions) before each measurement of speed: {paces[0]:.1f} to "
+        f"{paces[-1]:.1f} ms, the middle {median(paces):.1f} ms.",
     ]
 
 

@@ -84,6 +84,10 @@ class Scenario:
     least_texts: int = 0
 
     @property
+    def is_speed(self) -> bool:
+        return "cpu_ms" in {column.key for column in self.columns}
+
+    @property
     def ideal_s(self) -> float:
         return self.calls / self.in_flight * self.latency_s
 
