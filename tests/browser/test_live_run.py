@@ -32,6 +32,10 @@ new PerformanceObserver((list) => {
 }).observe({ type: "longtask", buffered: true });
 """
 
+TWO_FRAMES = """() => new Promise((seen) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => seen(true)));
+})"""
+
 
 def expect_verdict(page: Page) -> None:
     ended = re.compile("Decided|Tie")
@@ -72,6 +76,12 @@ def test_a_launch_is_seen_branch_by_branch_until_its_verdict_without_a_reload(
     expect_verdict(page)
     check_truth(page, parweb, run)
     expect(live).to_have_text("0")
+    live.click()
+    expect(page.get_by_text("No branch is here now.")).to_be_in_viewport(ratio=1)
+    page.wait_for_function(TWO_FRAMES)
+    assert page.locator(".branches[data-rows]").evaluate(
+        "box => box.scrollHeight === box.clientHeight"
+    )
     assert is_marked(page), "the page was loaded again"
     assert complaints == []
 

@@ -201,7 +201,7 @@ export class Timeline {
   }
 
   setLength(length, height) {
-    const total = `${length * height}px`;
+    const total = length ? `${length * height}px` : ""; // the line that says so has its own height
     if (total === this.total) return;
     this.total = total;
     this.list.style.height = total;
@@ -209,14 +209,14 @@ export class Timeline {
   }
 
   drawEmpty() {
-    if (this.shown.length) this.nothing?.remove();
-    else if (!this.nothing?.isConnected) {
-      this.nothing ??= Object.assign(document.createElement("li"), { className: "nothing" });
-      this.nothing.textContent = this.filter === "all" ? "No branch has started yet." : "No branch is here now.";
-      this.list.append(this.nothing);
-      this.list.style.height = "";
-      this.total = null;
+    if (this.shown.length) {
+      this.nothing?.remove();
+      return;
     }
+    this.nothing ??= Object.assign(document.createElement("li"), { className: "nothing" });
+    const text = this.filter === "all" ? "No branch has started yet." : "No branch is here now.";
+    if (this.nothing.textContent !== text) this.nothing.textContent = text;
+    if (!this.nothing.isConnected) this.list.append(this.nothing);
   }
 
   // Lines stand in the page in the order in which they are seen; one with the focus stays.
