@@ -2,7 +2,8 @@
 
 Rows of a run carry `seq`, the number of the commit that last changed them. Times of branches
 and attempts are milliseconds since `Run.launched_at`, so that they compare, pack and send as
-they are. Ids of joins and branches are known before their insert: see `row_id`.
+they are. Ids of joins and branches are known before their insert: see `row_id`. A run's rows have
+no index of a foreign key alone: another begins with it, and each is paid for with every row.
 """
 
 from django.conf import settings
@@ -137,7 +138,7 @@ class Pass(models.Model):
         RETRY = "retry", "retry failed"
         AGAIN = "again", "join again"
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="passes")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="passes", db_index=False)
     n = models.PositiveIntegerField()
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.RUN)
     settings = models.JSONField(default=dict)
@@ -164,7 +165,7 @@ class Pass(models.Model):
 class Item(models.Model):
     """A run's frozen input, one row a document, chunk, line or data set row."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="items")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="items", db_index=False)
     number = models.PositiveIntegerField()
     label = models.CharField(max_length=200)
     fields = models.JSONField()
@@ -179,7 +180,7 @@ class Join(models.Model):
     """An inner node of the plan; `number` 0 is the root. `children` counts planned children."""
 
     id = models.BigIntegerField(primary_key=True)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="joins")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="joins", db_index=False)
     number = models.PositiveIntegerField()
     parent_number = models.PositiveIntegerField(null=True)
     position = models.PositiveIntegerField(default=0)
@@ -216,7 +217,7 @@ class Branch(models.Model):
     """One call and its end. `number` is dense in the run, from 0, in the order waves opened."""
 
     id = models.BigIntegerField(primary_key=True)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="branches")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="branches", db_index=False)
     number = models.PositiveIntegerField()
     join_number = models.PositiveIntegerField()
     pass_n = models.PositiveIntegerField(default=1)
@@ -274,8 +275,8 @@ class Attempt(models.Model):
     """One request of a branch. Committed as `sent` before its socket opens."""
 
     id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="attempts")
-    branch = models.ForeignKey(Branch, models.CASCADE, related_name="attempts")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="attempts", db_index=False)
+    branch = models.ForeignKey(Branch, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
     uuid = models.CharField(max_length=32)
     status = models.CharField(
@@ -314,8 +315,8 @@ class Outcome(models.Model):
     """What a join gave in a pass. `contributions` is packed: one
     `[child, kind, reason, value]` for every child, in child order."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="outcomes")
-    join = models.ForeignKey(Join, models.CASCADE, related_name="outcomes")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="outcomes", db_index=False)
+    join = models.ForeignKey(Join, models.CASCADE, related_name="outcomes", db_index=False)
     pass_n = models.PositiveIntegerField(default=1)
     kind = models.CharField(max_length=24, choices=_choices(OutcomeKind))
     value = models.TextField(null=True)

@@ -2,10 +2,11 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, OperationalError, connection
 from django.utils import timezone
 
 from runs.domain.errors import Fenced
@@ -17,7 +18,7 @@ from runs.engine.protocols import Batch, LateAnswer, StoreUnavailable
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 from runs.execution import lease
 from runs.execution.store import DatabaseStore, Writer
-from runs.models import Answer, Attempt, Branch, Join, Run, row_id
+from runs.models import Answer, Attempt, Branch, Item, Join, Run, row_id
 from runs.models import Outcome as OutcomeRow
 from tests.factories import make_run
 
@@ -48,6 +49,29 @@ def batch(run: RunState, **rows: object) -> Batch:
     return Batch(
         run_id=run.id, fence=run.fence, seq=run.seq, run=run, kpis={"calls": 1}, **(parts | rows)
     )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows", [1, 31, 32, 33, 100])
+async def test_any_number_of_rows_is_written_whole(user: User, writer: Writer, rows: int) -> None:
+    run = await asyncio.to_thread(make_run, user)
+    engine, store = state(run), DatabaseStore(writer)
+    for status in (BranchStatus.RUNNING, BranchStatus.SUCCEEDED):  # inserted, then changed
+        written = [branch(number, status) for number in range(rows)]
+        engine.seq = (await store.commit(batch(engine, branches=written))).seq
+        kept = await asyncio.to_thread(
+            lambda: list(Branch.objects.order_by("number").values_list("number", "label", "status"))
+        )
+        assert kept == [(number, f"vote {number}", status) for number in range(rows)]
+
+
+def test_no_index_of_a_runs_rows_begins_another() -> None:
+    """Each is paid for with every row that is written."""
+    for model in (Item, Join, Branch, Attempt, OutcomeRow):
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+        columns = [tuple(one["columns"]) for one in found.values() if one["index"] or one["unique"]]
+        for one, other in permutations(columns, 2):
+            assert other[: len(one)] != one, f"{model.__name__}: {one} begins {other}"
 
 
 async def test_a_batch_writes_its_rows_under_one_seq(user: User, writer: Writer) -> None:
