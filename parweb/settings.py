@@ -104,6 +104,7 @@ SQLITE_OPTIONS: dict[str, Any] = {
     # IMMEDIATE waits for the one writer; a deferred transaction fails at once under contention.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
+    "cached_statements": 256,  # of which the writer's, one for each number of rows, take half
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
 }
 

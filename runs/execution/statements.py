@@ -4,11 +4,14 @@ Everything else is ORM. Each statement takes one tuple a row, in the order of it
 """
 
 from dataclasses import dataclass, field
+from itertools import chain
 
 from django.db import connection as default_connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 INT, FLOAT, TEXT, BOOL, JSON = "bigint", "double precision", "text", "boolean", "jsonb"
+MOST_A_STATEMENT = 32  # rows: SQLite may take no more than 999 values
+Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,25 +22,26 @@ class Table:
     columns: dict[str, str]
     key: tuple[str, ...]
     fixed: frozenset[str] = frozenset()
-    _upserts: dict[str, str] = field(default_factory=dict)  # by vendor
+    _upserts: dict[tuple[str, int], str] = field(default_factory=dict)  # by vendor and rows
 
-    def upsert(self, vendor: str) -> str:
-        if vendor not in self._upserts:
-            self._upserts[vendor] = self._written(vendor)
-        return self._upserts[vendor]
+    def upsert(self, vendor: str, rows: int = 1) -> str:
+        """`rows`: how many SQLite is given at once; PostgreSQL takes any number as arrays."""
+        if (vendor, rows) not in self._upserts:
+            self._upserts[vendor, rows] = self._written(vendor, rows)
+        return self._upserts[vendor, rows]
 
-    def _written(self, vendor: str) -> str:
+    def _written(self, vendor: str, rows: int) -> str:
         names = ", ".join(f'"{name}"' for name in self.columns)
         changed = [n for n in self.columns if n not in self.key and n not in self.fixed]
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in changed)
         key = ", ".join(f'"{name}"' for name in self.key)
-        rows = self._rows(vendor)
-        head = f"INSERT INTO {self.name} ({names}) {rows}"
+        head = f"INSERT INTO {self.name} ({names}) {self._values(vendor, rows)}"
         return f"{head} ON CONFLICT ({key}) DO UPDATE SET {updates}"
 
-    def _rows(self, vendor: str) -> str:
+    def _values(self, vendor: str, rows: int) -> str:
         if vendor == "sqlite":
-            return f"VALUES ({', '.join('?' for _ in self.columns)})"
+            row = f"({', '.join('?' for _ in self.columns)})"
+            return f"VALUES {', '.join([row] * rows)}"
         arrays = ", ".join(f"%s::{_array(kind)}" for kind in self.columns.values())
         casts = ", ".join(
             f"c{i}::jsonb" if kind == JSON else f"c{i}"
@@ -46,7 +50,7 @@ class Table:
         names = ", ".join(f"c{i}" for i in range(len(self.columns)))
         return f"SELECT {casts} FROM unnest({arrays}) AS rows({names})"  # noqa: S608
 
-    def write(self, rows: list[tuple[object, ...]], db: BaseDatabaseWrapper | None = None) -> None:
+    def write(self, rows: list[Row], db: BaseDatabaseWrapper | None = None) -> None:
         """Upsert the rows inside the transaction that is open on `db`."""
         if not rows:
             return
@@ -54,7 +58,13 @@ class Table:
         with db.cursor() as cursor:
             if db.vendor == "sqlite":
                 # The bare driver: Django's wrapper rewrites the statement for every call.
-                cursor.cursor.connection.executemany(self.upsert("sqlite"), rows)
+                driver = cursor.cursor.connection
+                # Many rows a statement: the driver lets go of the interpreter at each, and a busy
+                # loop gives it back half a millisecond later. Row by row that is a commit's time.
+                for begin in range(0, len(rows), MOST_A_STATEMENT):
+                    block = rows[begin : begin + MOST_A_STATEMENT]
+                    upsert = self.upsert("sqlite", len(block))
+                    driver.execute(upsert, tuple(chain.from_iterable(block)))
             else:
                 columns = [list(column) for column in zip(*rows, strict=True)]
                 cursor.execute(self.upsert("postgresql"), columns)
