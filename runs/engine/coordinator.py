@@ -147,6 +147,7 @@ class Coordinator:
         known = list(self.run.branches.values())
         for branch in known:
             self._heed_failure(branch)
+        self._joining.open_missing()
         self._joining.recall_waves()
         self._joining.settle_all()
         if self._is_ending:

@@ -4,8 +4,8 @@ The decision what the children give is the aggregator's (pure); this only feeds 
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain, count
 
 from runs.domain.plan import CHILD_ROLES
 from runs.domain.results import (
@@ -51,7 +51,7 @@ class Joining:
         self._on_loss = on_loss
         self._on_over = on_over
         self._on_root = on_root
-        self._numbers = count(max(run.branches, default=-1) + 1)
+        self._numbers = _unused(run.branches)
         self.prompts: dict[int, str] = {}  # of the calls that joins asked for
         self.is_shut = False
         self._ahead = FIRST_AHEAD
@@ -100,7 +100,10 @@ class Joining:
             join.is_settled = True
 
     def _open_some(self, join: JoinState, room: int) -> None:
-        for index in range(join.opened, min(join.wanted, join.opened + room)):
+        self._open_children(join, range(join.opened, min(join.wanted, join.opened + room)))
+
+    def _open_children(self, join: JoinState, indexes: Iterable[int]) -> None:
+        for index in indexes:
             spec = self._planner.spec(join, index)
             self._open(BranchState(next(self._numbers), join.number, spec.role, index, spec))
 
@@ -108,7 +111,7 @@ class Joining:
         join = self._run.joins[branch.join]
         self.place(join, branch)
         self._run.add(branch)
-        self._journal.branch(branch)
+        self._journal.opened(branch)
         self._on_open(branch)
 
     def place(self, join: JoinState, branch: BranchState) -> None:
@@ -121,6 +124,12 @@ class Joining:
         join.opened = max(join.opened, branch.index + 1)
         if branch.status in ENDED_BRANCH:
             join.count_ended(branch)
+
+    def open_missing(self) -> None:
+        """After a crash: children that were opened, but not written as others after them were."""
+        for join in self._run.joins:
+            if not (join.is_over or join.is_settled or join.is_stopped):
+                self._open_children(join, sorted(set(range(join.opened)) - set(join.branches)))
 
     def recall_waves(self) -> None:
         """After a restart: find again which waves the opened children were opened in."""
@@ -255,6 +264,12 @@ class Joining:
         if outcome.value is None and parent.stops_at_loss and not parent.is_stopped:
             self._on_loss(parent, f"stopped: {join.label or 'a part'} gave no value")
         self.settle(parent)
+
+
+def _unused(numbers: Collection[int]) -> Iterator[int]:
+    """The numbers that no branch has, in their order."""
+    after_last = max(numbers, default=-1) + 1
+    return chain(sorted(set(range(after_last)).difference(numbers)), count(after_last))
 
 
 def _joined_child(join: JoinState, outcome: Outcome) -> Child:

@@ -26,7 +26,7 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 log = logging.getLogger(__name__)
 
 MOST_ROWS, SOME_ROWS = 128, 64  # branches a commit: half of those that wait, within these
-OPENED_A_TURN = 8  # sockets opened in one turn of the loop
+OPENED_A_TURN = 2  # sockets opened in one turn of the loop
 SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -61,6 +61,8 @@ class Journal:
         self._on_committed = on_committed  # once its sockets have been opened
         self._order = count()
         self._branches: dict[int, tuple[int, BranchState]] = {}  # by when they first changed
+        self._opened: dict[int, BranchState] = {}  # new ones, which nothing waits for
+        self._is_opened_due = False
         self._attempts: dict[tuple[int, int], AttemptState] = {}
         self._joins: dict[int, tuple[int, JoinState]] = {}  # by when they last changed
         self._answers: dict[int, str] = {}
@@ -74,6 +76,19 @@ class Journal:
     def branch(self, branch: BranchState) -> None:
         self._note(branch)
         self.run()
+
+    def opened(self, branch: BranchState) -> None:
+        """Write a new branch that waits for its turn once no call's start would wait for it, or
+        after a moment; not at all if its own call starts before that."""
+        self._opened[branch.number] = branch
+        self._is_dirty = True
+        self._set_timer()
+        if self._is_calm:
+            self._wake.set()
+
+    @property
+    def _is_calm(self) -> bool:
+        return not (self._intents or self._released)
 
     def attempt(self, attempt: AttemptState) -> None:
         self._attempts[attempt.branch, attempt.number] = attempt
@@ -105,11 +120,15 @@ class Journal:
         self._note(branch)
         self._attempts[attempt.branch, attempt.number] = attempt
         self._is_dirty = True
+        self._set_timer()
+
+    def _set_timer(self) -> None:
         if self._soft_timer is None:
             self._soft_timer = asyncio.get_running_loop().call_later(SOFT_DELAY_S, self._soft_due)
 
     def _soft_due(self) -> None:
         self._soft_timer = None
+        self._is_opened_due = bool(self._opened)
         self._wake.set()
 
     def intent(self, intent: Intent) -> None:
@@ -138,7 +157,7 @@ class Journal:
 
     async def thin(self) -> None:
         """Commit until all that is left fits into one more commit; raises `Fenced`."""
-        while len(self._branches) > SOME_ROWS:
+        while len(self._branches) + len(self._opened) > SOME_ROWS:
             await self._commit()
 
     async def _commit(self) -> None:
@@ -170,12 +189,22 @@ class Journal:
         """A few a turn, so that the first requests are written before the last sockets open."""
         for _ in range(min(OPENED_A_TURN, len(self._released))):
             self._released.popleft().open()
-        next_turn = self._open_some if self._released else self._on_committed
+        next_turn = self._open_some if self._released else self._all_open
         asyncio.get_running_loop().call_soon(next_turn)
 
+    def _all_open(self) -> None:
+        if self._opened:
+            self._wake.set()
+        self._on_committed()
+
     def _note(self, branch: BranchState) -> None:
+        self._opened.pop(branch.number, None)
         if branch.number not in self._branches:
             self._branches[branch.number] = (next(self._order), branch)
+
+    def _take_opened(self) -> list[BranchState]:
+        self._is_opened_due = False
+        return [self._opened.pop(number) for number in list(islice(self._opened, SOME_ROWS))]
 
     def _take(self) -> tuple[Batch, list[Intent]]:
         """The oldest changes. In their order, so that a call is sent only after the end that made
@@ -190,6 +219,8 @@ class Journal:
         answers = [number for number in self._answers if number not in self._branches]
         oldest_left, _ = next(iter(self._branches.values()), (inf, None))
         joins = sum(order < oldest_left for order, _ in self._joins.values())
+        if self._is_opened_due or (self._is_calm and not intents):
+            branches += self._take_opened()
         batch = Batch(
             run_id=self._run.id,
             fence=self._run.fence,
@@ -201,9 +232,11 @@ class Journal:
             answers=[(number, self._answers.pop(number)) for number in answers],
             kpis=self._kpis(),
         )
-        self._is_dirty = bool(self._branches)
-        if self._is_dirty:
+        self._is_dirty = bool(self._branches or self._opened)
+        if self._branches or (self._opened and not intents and self._is_calm):
             self._wake.set()
+        elif self._opened:
+            self._set_timer()
         return batch, intents
 
     def _rebuilt(self, batch: Batch, committed: Committed) -> Batch:

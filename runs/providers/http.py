@@ -38,7 +38,7 @@ TRANSPORT_ERRORS = (
 )  # fmt: skip
 GZIP_OR_ZLIB = 47  # as zlib calls it: told by how the data begin
 STEP = 65_536  # bytes unpacked at once
-READ_A_TURN = 8  # replies begun to be read in one turn of the loop
+READ_A_TURN = 2  # replies begun to be read in one turn of the loop
 DEFAULT_HEADERS = {"User-Agent": "parweb", "Accept-Encoding": "identity"}
 
 

@@ -151,6 +151,16 @@ class ListPlanner:
         return text
 
 
+@dataclass
+class TwoModels(ListPlanner):
+    """Every other call goes to another model, through a lane of its own."""
+
+    def spec(self, join: JoinState, index: int) -> BranchSpec:
+        spec = super().spec(join, index)
+        call = spec.call.__class__(connection="c", model=f"m{index % 2}", max_tokens=10)
+        return BranchSpec(index, Role.SECTION, spec.label, index, spec.prompt, call)
+
+
 class StillClock:
     def now_ms(self) -> int:
         return int(asyncio.get_running_loop().time() * 1000)

@@ -32,21 +32,12 @@ from tests.unit.engine.doubles import (
     MemoryStore,
     ScriptedClient,
     StillClock,
+    TwoModels,
     World,
     completion,
 )
 
 pytestmark = pytest.mark.asyncio
-
-
-@dataclass
-class TwoModels(ListPlanner):
-    """Every other call goes to another model, through a lane of its own."""
-
-    def spec(self, join: JoinState, index: int) -> BranchSpec:
-        spec = super().spec(join, index)
-        call = spec.call.__class__(connection="c", model=f"m{index % 2}", max_tokens=10)
-        return BranchSpec(index, Role.SECTION, spec.label, index, spec.prompt, call)
 
 
 @dataclass
