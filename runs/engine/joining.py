@@ -91,8 +91,10 @@ class Joining:
 
     def _want(self, join: JoinState) -> None:
         """Look whether more children are needed; only ever when all opened ones have ended."""
-        ended = [self._child(join, index) for index in range(join.wanted)]
-        more = self._planner.next_wave(join, ended) if join.wanted < join.children else 0
+        more = 0
+        if join.wanted < join.children:
+            ended = [self._child(join, index) for index in range(join.wanted)]
+            more = self._planner.next_wave(join, ended)
         if more > 0:
             join.wanted = min(join.wanted + more, join.children)
             join.rounds += 1

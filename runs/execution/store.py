@@ -25,7 +25,7 @@ from runs.models import Answer, Attempt, Pass, Run, row_id
 
 log = logging.getLogger(__name__)
 
-LEAST_SPACE_S, MOST_SPACE_S, SPACE_SHARE = 0.002, 0.020, 0.02
+LEAST_SPACE_S, MOST_SPACE_S, SPACE_SHARE = 0.002, 0.020, 0.01
 ERROR_PAUSE_S = 0.05
 Result = TypeVar("Result")
 
