@@ -104,7 +104,7 @@ SQLITE_OPTIONS: dict[str, Any] = {
     # IMMEDIATE waits for the one writer; a deferred transaction fails at once under contention.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "cached_statements": 256,  # of which the writer's, one for each number of rows, take half
+    "cached_statements": 256,  # the writer has one a table and number of rows
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
 }
 

@@ -141,13 +141,13 @@ class Coordinator:
             if branch.status is BranchStatus.RUNNING:
                 self.run.move(branch, BranchStatus.PENDING)
                 self._journal.branch(branch)
+        known = list(self.run.branches.values())
+        self._joining.open_missing()
         self.control(control)
         if self._is_ending:
             return
-        known = list(self.run.branches.values())
         for branch in known:
             self._heed_failure(branch)
-        self._joining.open_missing()
         self._joining.recall_waves()
         self._joining.settle_all()
         if self._is_ending:

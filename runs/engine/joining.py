@@ -21,10 +21,10 @@ from runs.engine.journal import Journal
 from runs.engine.protocols import Planner
 from runs.engine.state import BranchState, JoinState, RunState
 
-PENDING_AHEAD = 2_000  # branches with a row, waiting for admission
+PENDING_AHEAD = 2_000  # opened branches that wait for admission
 FIRST_WAVES_AHEAD = 1_500  # of them, so that votes under way find room
 ANSWERS_A_LOOK = 1 / 8  # of the calls a join has open: it is not looked at after each of many
-FIRST_AHEAD = 100  # of a run's first commit, which its first calls wait for
+FIRST_AHEAD = 100  # before a run's first commit, which its first calls wait for
 MORE_AHEAD = 32  # with each commit, so that no call waits for a large one
 
 
@@ -68,7 +68,7 @@ class Joining:
     # -- opening ---------------------------------------------------------------------------
 
     def committed(self) -> None:
-        """What was opened is written, and calls are on their way: open some more."""
+        """Calls are on their way: open some more."""
         self._is_begun = True
         self._ahead = min(self._ahead + MORE_AHEAD, FIRST_WAVES_AHEAD)
         self.open_waves()
@@ -128,7 +128,7 @@ class Joining:
             join.count_ended(branch)
 
     def open_missing(self) -> None:
-        """After a crash: children that were opened, but not written as others after them were."""
+        """After a crash: children that were not written, as others opened after them were."""
         for join in self._run.joins:
             if not (join.is_over or join.is_settled or join.is_stopped):
                 self._open_children(join, sorted(set(range(join.opened)) - set(join.branches)))
@@ -187,7 +187,7 @@ class Joining:
         if not join.branches_are_children:
             return join.ended == join.children
         if join.is_stopped or join.is_settled:
-            return join.ended == join.opened
+            return join.ended == len(join.branches)
         if not join.is_wave_over:
             return False
         self._want(join)

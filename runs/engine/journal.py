@@ -25,7 +25,7 @@ from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS, SOME_ROWS = 128, 64  # branches a commit: half of those that wait, within these
+MOST_ROWS, SOME_ROWS = 128, 64  # changed branches a commit: half of those that wait, within these
 OPENED_A_TURN = 2  # sockets opened in one turn of the loop
 SOFT_DELAY_S = 0.2  # a first token alone is worth a commit only after this long
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -67,6 +67,7 @@ class Journal:
         self._joins: dict[int, tuple[int, JoinState]] = {}  # by when they last changed
         self._answers: dict[int, str] = {}
         self._intents: list[Intent] = []
+        self._written: list[Intent] = []  # being committed
         self._released: deque[Intent] = deque()  # committed, their sockets about to be opened
         self._is_dirty = False
         self._wake = asyncio.Event()
@@ -78,8 +79,8 @@ class Journal:
         self.run()
 
     def opened(self, branch: BranchState) -> None:
-        """Write a new branch that waits for its turn once no call's start would wait for it, or
-        after a moment; not at all if its own call starts before that."""
+        """Write a new branch that waits for its turn once no call's start would wait for it, and
+        some after a moment in any case; not at all if its own call starts before that."""
         self._opened[branch.number] = branch
         self._is_dirty = True
         self._set_timer()
@@ -88,7 +89,7 @@ class Journal:
 
     @property
     def _is_calm(self) -> bool:
-        return not (self._intents or self._released)
+        return not (self._intents or self._written or self._released)
 
     def attempt(self, attempt: AttemptState) -> None:
         self._attempts[attempt.branch, attempt.number] = attempt
@@ -157,6 +158,8 @@ class Journal:
 
     async def thin(self) -> None:
         """Commit until all that is left fits into one more commit; raises `Fenced`."""
+        async with self._one_at_a_time:  # a commit that was under way has released its intents
+            self.withdraw()
         while len(self._branches) + len(self._opened) > SOME_ROWS:
             await self._commit()
 
@@ -166,24 +169,25 @@ class Journal:
             if not self._is_dirty:
                 return
             await self._store.turn()
-            batch, intents = self._take()
+            batch = self._take()
             try:
                 committed = await self._persist(batch)
                 while committed.late:
                     committed = await self._persist(self._rebuilt(batch, committed))
             except BaseException:  # fenced or broken off: their slots are others' now
-                self._intents[:0] = intents
+                self._intents[:0], self._written = self._written, []
                 self.withdraw()
                 raise
             self._run.seq = committed.seq
-            self._release(intents)
+            self._release()
             self._on_control(committed.control)
             self._observer.changed(self._run.id, committed.seq)
 
-    def _release(self, intents: list[Intent]) -> None:
+    def _release(self) -> None:
         if not self._released:
             asyncio.get_running_loop().call_soon(self._open_some)
-        self._released.extend(intents)
+        self._released.extend(self._written)
+        self._written = []
 
     def _open_some(self) -> None:
         """A few a turn, so that the first requests are written before the last sockets open."""
@@ -203,24 +207,27 @@ class Journal:
             self._branches[branch.number] = (next(self._order), branch)
 
     def _take_opened(self) -> list[BranchState]:
+        """None before the changes that led to them: a crash must not leave the rows of a merge, or
+        of a later wave, without the ends of what came before."""
+        if self._branches or not (self._is_calm or self._is_opened_due):
+            return []
         self._is_opened_due = False
         return [self._opened.pop(number) for number in list(islice(self._opened, SOME_ROWS))]
 
-    def _take(self) -> tuple[Batch, list[Intent]]:
+    def _take(self) -> Batch:
         """The oldest changes. In their order, so that a call is sent only after the end that made
         room for it is written; and not all at once: calls that are sent together end together, and
         each would wait for the others' replies to be read."""
         some = min(max(len(self._branches) // 2, SOME_ROWS), MOST_ROWS)
         branches = _first(self._branches, some)
         # What hangs on a branch is written with it or after it, never before.
-        intents = [one for one in self._intents if one.branch.number not in self._branches]
+        self._written = [one for one in self._intents if one.branch.number not in self._branches]
         self._intents = [one for one in self._intents if one.branch.number in self._branches]
         attempts = [key for key in self._attempts if key[0] not in self._branches]
         answers = [number for number in self._answers if number not in self._branches]
         oldest_left, _ = next(iter(self._branches.values()), (inf, None))
         joins = sum(order < oldest_left for order, _ in self._joins.values())
-        if self._is_opened_due or (self._is_calm and not intents):
-            branches += self._take_opened()
+        branches += self._take_opened()
         batch = Batch(
             run_id=self._run.id,
             fence=self._run.fence,
@@ -233,11 +240,11 @@ class Journal:
             kpis=self._kpis(),
         )
         self._is_dirty = bool(self._branches or self._opened)
-        if self._branches or (self._opened and not intents and self._is_calm):
+        if self._branches or (self._opened and self._is_calm):
             self._wake.set()
         elif self._opened:
             self._set_timer()
-        return batch, intents
+        return batch
 
     def _rebuilt(self, batch: Batch, committed: Committed) -> Batch:
         """Fold in what others wrote in the meantime, then offer the same rows again."""

@@ -116,7 +116,7 @@ _CHILD_STATES = {
 
 @dataclass(slots=True)
 class JoinState:
-    """An inner node. `opened` children have a row; `ended` of those are over.
+    """An inner node. `opened` children are known by a number; `ended` of those are over.
 
     Children that are branches are opened in waves: `wanted` of them so far, in `rounds` waves.
     `is_settled`: no more are needed, and those that were never opened are spared. `is_stopped`: no

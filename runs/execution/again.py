@@ -3,7 +3,9 @@
 Its children are the answers that are there; none is ever called again, and none is opened.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -65,18 +67,18 @@ def unopened(run: Run) -> dict[int, tuple[bool, str]]:
 
 def settle(state: RunState, told: Unopened) -> None:
     """Let no join open any more children: the answers that are there are all there will be."""
-    opened = [0] * len(state.joins)
+    opened: dict[int, set[int]] = defaultdict(set)  # indexes of children, by join
     for branch in state.branches.values():
         if branch.role in CHILD_ROLES:
-            opened[branch.join] = max(opened[branch.join], branch.index + 1)
+            opened[branch.join].add(branch.index)
     for join in state.joins:
         if join.branches_are_children:
             _close(join, opened[join.number], *told.get(join.number, (False, "")))
 
 
-def _close(join: JoinState, opened: int, is_spared: bool, reason: str) -> None:
-    join.wanted = opened
-    join.is_settled = is_spared or opened == join.children
+def _close(join: JoinState, opened: AbstractSet[int], is_spared: bool, reason: str) -> None:
+    join.wanted = max(opened, default=-1) + 1
+    join.is_settled = is_spared or len(opened) == join.children
     if not join.is_settled:
         join.is_stopped, join.stop_reason = True, reason or NOT_OPENED
 

@@ -214,7 +214,8 @@ class Join(models.Model):
 
 
 class Branch(models.Model):
-    """One call and its end. `number` is dense in the run, from 0, in the order waves opened."""
+    """One call and its end. `number` counts the run's branches from 0, about in the order in which
+    they were opened."""
 
     id = models.BigIntegerField(primary_key=True)
     run = models.ForeignKey(Run, models.CASCADE, related_name="branches", db_index=False)

@@ -66,7 +66,7 @@ class BranchDetail:
 def detail(run: Run, branch: Branch) -> BranchDetail:
     attempts = queries.attempts(branch)
     text = queries.answer_text(branch) or ""
-    total = sum(queries.counts(run).values())
+    previous, after = queries.neighbours(branch)
     is_open = branch.status in ("pending", "running")
     return BranchDetail(
         number=branch.number,
@@ -82,8 +82,8 @@ def detail(run: Run, branch: Branch) -> BranchDetail:
         told=_told(run, branch),
         prompt=prompt_of(run, branch),
         model=f"{branch.connection} / {branch.model}",
-        previous=branch.number - 1 if branch.number else None,
-        next=branch.number + 1 if branch.number + 1 < total else None,
+        previous=previous,
+        next=after,
     )
 
 

@@ -199,6 +199,14 @@ def attempts(of: Branch) -> Sequence[Attempt]:
     return list(Attempt.objects.filter(branch=of).order_by("number"))
 
 
+def neighbours(of: Branch) -> tuple[int | None, int | None]:
+    """The numbers of the branches before and after this one; they may have gaps."""
+    others = Branch.objects.filter(run_id=of.run_id).values_list("number", flat=True)
+    before = others.filter(number__lt=of.number).order_by("-number").first()
+    after = others.filter(number__gt=of.number).order_by("number").first()
+    return before, after
+
+
 def all_attempts(run: Run) -> QuerySet[Attempt]:
     return Attempt.objects.filter(run=run).order_by("branch_id", "number")
 

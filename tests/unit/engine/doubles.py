@@ -155,10 +155,12 @@ class ListPlanner:
 class TwoModels(ListPlanner):
     """Every other call goes to another model, through a lane of its own."""
 
+    models: tuple[str, ...] = ("m0", "m1")
+
     def spec(self, join: JoinState, index: int) -> BranchSpec:
         spec = super().spec(join, index)
-        call = spec.call.__class__(connection="c", model=f"m{index % 2}", max_tokens=10)
-        return BranchSpec(index, Role.SECTION, spec.label, index, spec.prompt, call)
+        call = replace(spec.call, model=self.models[index % len(self.models)])
+        return replace(spec, call=call)
 
 
 class StillClock:

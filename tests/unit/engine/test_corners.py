@@ -17,6 +17,7 @@ from runs.domain.results import (
     Child,
     ChildState,
     Completion,
+    ContributionKind,
     JoinCall,
     Outcome,
     OutcomeKind,
@@ -26,6 +27,7 @@ from runs.engine.coordinator import Coordinator
 from runs.engine.joining import FIRST_AHEAD
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState
+from runs.execution import again
 from tests.unit.engine.doubles import (
     FlatPrice,
     ListPlanner,
@@ -288,18 +290,23 @@ async def test_a_hold_taken_back_while_calls_end_leaves_the_run_queued() -> None
     assert world.state.held_since_ms is None
 
 
-async def test_a_pass_over_children_that_were_never_opened_may_ask() -> None:
+@pytest.mark.parametrize("answered", [[0, 1], [0, 3], [2, 3]])
+async def test_a_pass_over_children_that_were_never_opened_may_ask(answered: list[int]) -> None:
+    """Nor need those that were be the first ones, in a run that was broken off."""
     world = World(children=4, merges=True)
     world.state.pass_n = 2
-    root = world.state.root
-    for index in range(2):
-        spec = ListPlanner().spec(root, index)
-        done = BranchState(index, 0, Role.SECTION, index, spec, status=BranchStatus.SUCCEEDED)
+    for number, index in enumerate(answered):
+        spec = ListPlanner().spec(world.state.root, index)
+        done = BranchState(number, 0, Role.SECTION, index, spec, status=BranchStatus.SUCCEEDED)
         world.state.add(done)
-    root.wanted, root.is_stopped, root.stop_reason = 2, True, "never launched"
+    again.settle(world.state, {})
     run = await world.run()
     assert world.client.ledger == ["merge them"]
     assert run.branches[2].status is BranchStatus.SUCCEEDED
+    assert run.root.outcome is not None
+    missing = [c for c in run.root.outcome.contributions if c.kind is ContributionKind.MISSING]
+    assert [c.child for c in missing] == sorted(set(range(4)) - set(answered))
+    assert {c.reason for c in missing} == {again.NOT_OPENED}
 
 
 async def test_a_late_answer_is_not_overwritten_as_lost() -> None:
