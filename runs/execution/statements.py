@@ -6,8 +6,7 @@ Everything else is ORM. Each statement takes one tuple a row, in the order of it
 from dataclasses import dataclass, field
 from itertools import chain
 
-from django.db import connection as default_connection
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 INT, FLOAT, TEXT, BOOL, JSON = "bigint", "double precision", "text", "boolean", "jsonb"
 MOST_A_STATEMENT = 32  # rows: SQLite may take no more than 999 values
@@ -50,24 +49,23 @@ class Table:
         names = ", ".join(f"c{i}" for i in range(len(self.columns)))
         return f"SELECT {casts} FROM unnest({arrays}) AS rows({names})"  # noqa: S608
 
-    def write(self, rows: list[Row], db: BaseDatabaseWrapper | None = None) -> None:
-        """Upsert the rows inside the transaction that is open on `db`."""
+    def write(self, rows: list[Row], cursor: CursorWrapper) -> None:
+        """Upsert the rows inside the cursor's open transaction."""
         if not rows:
             return
-        db = db or default_connection
-        with db.cursor() as cursor:
-            if db.vendor == "sqlite":
-                # The bare driver: Django's wrapper rewrites the statement for every call.
-                driver = cursor.cursor.connection
-                # Many rows a statement: the driver lets go of the interpreter at each, and a busy
-                # loop gives it back half a millisecond later. Row by row that is a commit's time.
-                for begin in range(0, len(rows), MOST_A_STATEMENT):
-                    block = rows[begin : begin + MOST_A_STATEMENT]
-                    upsert = self.upsert("sqlite", len(block))
-                    driver.execute(upsert, tuple(chain.from_iterable(block)))
-            else:
-                columns = [list(column) for column in zip(*rows, strict=True)]
-                cursor.execute(self.upsert("postgresql"), columns)
+        vendor = cursor.db.vendor
+        if vendor != "sqlite":
+            cursor.execute(
+                self.upsert(vendor), [list(column) for column in zip(*rows, strict=True)]
+            )
+            return
+        # The bare driver: Django's wrapper rewrites the statement for every call. Many rows at
+        # once: the driver lets go of the interpreter at each statement, and a busy loop gives it
+        # back half a millisecond later. Row by row that is a commit's time.
+        driver = cursor.cursor.connection
+        for begin in range(0, len(rows), MOST_A_STATEMENT):
+            block = rows[begin : begin + MOST_A_STATEMENT]
+            driver.execute(self.upsert(vendor, len(block)), tuple(chain.from_iterable(block)))
 
 
 def _array(kind: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from runs.domain.errors import Fenced
@@ -152,25 +153,25 @@ class DatabaseStore:
 
 def write(batch: rows.BatchRows) -> Committed:
     """Take the next seq, then the rows; raises `Fenced` where the fence has moved on."""
-    seq, control = take_seq(batch.run_id, batch.fence)
-    if seq != batch.seq + 1:
-        late = _late_answers(batch.run_id, batch.seq)
-        if late:
-            return Committed(seq, control, late)
-    batch.stamp(seq)
-    _write_run(batch)
-    statements.BRANCHES.write(batch.branches)
-    statements.ATTEMPTS.write(batch.attempts)
-    statements.ANSWERS.write(batch.answers)
-    statements.JOINS.write(batch.joins)
-    statements.OUTCOMES.write(batch.outcomes)
+    with connection.cursor() as cursor:
+        seq, control = _take_seq(cursor, batch.run_id, batch.fence)
+        if seq != batch.seq + 1:
+            late = _late_answers(batch.run_id, batch.seq)
+            if late:
+                return Committed(seq, control, late)
+        batch.stamp(seq)
+        _write_run(cursor, batch)
+        statements.BRANCHES.write(batch.branches, cursor)
+        statements.ATTEMPTS.write(batch.attempts, cursor)
+        statements.ANSWERS.write(batch.answers, cursor)
+        statements.JOINS.write(batch.joins, cursor)
+        statements.OUTCOMES.write(batch.outcomes, cursor)
     return Committed(seq, control)
 
 
-def take_seq(run_id: int, fence: int) -> tuple[int, Control]:
-    with connection.cursor() as cursor:
-        cursor.execute(statements.TAKE_SEQ, [run_id, fence])
-        row = cursor.fetchone()
+def _take_seq(cursor: CursorWrapper, run_id: int, fence: int) -> tuple[int, Control]:
+    cursor.execute(statements.TAKE_SEQ, [run_id, fence])
+    row = cursor.fetchone()
     if row is None:
         raise Fenced
     return row[0], control_of(*row[1:])
@@ -180,7 +181,7 @@ def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object)
     return Control(bool(cancel), bool(hold), in_flight, rows.watched_of(watched))
 
 
-def _write_run(batch: rows.BatchRows) -> None:
+def _write_run(cursor: CursorWrapper, batch: rows.BatchRows) -> None:
     columns: dict[str, Any] = dict(batch.run)
     if batch.is_released:
         columns |= {"lease_owner": "", "lease_until": None}
@@ -189,11 +190,10 @@ def _write_run(batch: rows.BatchRows) -> None:
     if batch.ended is not None and batch.pass_n == 1:
         columns["ended_at"] = timezone.now()
     assigned = ", ".join(f"{column} = %s" for column in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE runs_run SET {assigned} WHERE id = %s",  # noqa: S608  names are ours
-            [*columns.values(), batch.run_id],
-        )
+    cursor.execute(
+        f"UPDATE runs_run SET {assigned} WHERE id = %s",  # noqa: S608  names are ours
+        [*columns.values(), batch.run_id],
+    )
     if batch.ended is not None and batch.pass_n > 1:
         this = Pass.objects.filter(run_id=batch.run_id, n=batch.pass_n)
         this.update(**again.end_columns(batch.ended))
