@@ -26,7 +26,7 @@ const urlOf = (number) => root.dataset.branchUrl.replace(/0\/$/, `${number}/`);
 let state = empty();
 let clock = { elapsed: 0, at: performance.now(), isRunning: false };
 let isDirty = true;
-let lastKey;
+let lastKey = null; // none yet: the prose is as old as the page
 let lastSpoken = 0;
 
 const section = root.querySelector("#timeline");
@@ -121,7 +121,8 @@ function tellReason({ reason, ended_ms: endedAt }) {
 
 function refreshProse(run) {
   const key = keyOf(state.run, state.joins, run);
-  if (lastKey !== undefined && key !== lastKey) {
+  const isStale = lastKey === null ? state.seq > Number(root.dataset.seq) : key !== lastKey;
+  if (isStale) {
     panel.touch(run.planned);
     tablePanel?.touch(run.planned);
   }
