@@ -249,6 +249,33 @@ async def test_the_lease_is_given_up_with_the_last_rows() -> None:
     assert store.ended_early == 1
 
 
+async def test_nothing_is_written_after_the_lease_is_given_up() -> None:
+    begun = asyncio.Event()
+
+    @dataclass
+    class Slow(MemoryStore):
+        is_released: bool = False
+        after: int = 0
+
+        async def commit(self, batch: Batch) -> Committed:
+            self.after += self.is_released
+            begun.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.is_released = self.is_released or batch.run.is_released
+            return await super().commit(batch)
+
+    store = Slow()
+    world = World(children=60, limit=60, store=store)
+    coordinator = world.coordinator()
+    working = asyncio.create_task(coordinator.work(Control()))
+    await begun.wait()  # the intents of many calls are being committed
+    await coordinator.hand_back(0)
+    await asyncio.wait_for(working, 2)
+    assert (store.is_released, store.after) == (True, 0)
+    assert (world.client.ledger, world.gate.in_flight) == ([], 0)
+
+
 async def test_a_cap_on_calls_in_flight_holds_over_all_models() -> None:
     world = World(children=10, limit=5, planner=TwoModels())
     world.state.in_flight_cap = 1
