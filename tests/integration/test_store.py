@@ -16,7 +16,7 @@ from runs.domain.results import Contribution, ContributionKind, Outcome, Outcome
 from runs.domain.states import AttemptStatus, BranchStatus, JoinStatus, RunStatus
 from runs.engine.protocols import Batch, LateAnswer, StoreUnavailable
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
-from runs.execution import lease
+from runs.execution import lease, statements
 from runs.execution.store import DatabaseStore, Writer
 from runs.models import Answer, Attempt, Branch, Item, Join, Run, row_id
 from runs.models import Outcome as OutcomeRow
@@ -62,6 +62,12 @@ async def test_any_number_of_rows_is_written_whole(user: User, writer: Writer, r
             lambda: list(Branch.objects.order_by("number").values_list("number", "label", "status"))
         )
         assert kept == [(number, f"vote {number}", status) for number in range(rows)]
+
+
+def test_a_statement_takes_no_more_values_than_any_sqlite_does() -> None:
+    tables = [table for table in vars(statements).values() if isinstance(table, statements.Table)]
+    assert len(tables) == 5
+    assert max(len(table.columns) for table in tables) * statements.MOST_A_STATEMENT <= 999
 
 
 def test_no_index_of_a_runs_rows_begins_another() -> None:

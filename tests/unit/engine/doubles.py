@@ -68,6 +68,21 @@ class ScriptedClient:
         return None
 
 
+class Patient(ScriptedClient):
+    """Answers once told to; says when `calls` are open."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__(self._reply)
+        self.are_open, self.may_answer = asyncio.Event(), asyncio.Event()
+        self._calls = calls
+
+    async def _reply(self, request: ModelRequest, nth: int) -> Completion:
+        if self.open == self._calls:
+            self.are_open.set()
+        await self.may_answer.wait()
+        return completion()
+
+
 @dataclass
 class MemoryStore:
     """Keeps what was committed; asserts that no attempt is sent before its intent is."""

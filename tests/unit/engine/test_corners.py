@@ -1,13 +1,12 @@
 """Where a run could hang, lose a slot or forget a wish: stops, refusals, fences, caps."""
 
 import asyncio
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
-from runs.domain.errors import BadRequest, Fenced, InvalidInput, ProviderUnavailable
+from runs.domain.errors import BadRequest, Fenced, InvalidInput
 from runs.domain.plan import BranchSpec, Role
 from runs.domain.policies import Budget, OnFailure
 from runs.domain.results import (
@@ -24,7 +23,6 @@ from runs.domain.results import (
 )
 from runs.domain.states import AttemptStatus, BranchStatus, RunStatus
 from runs.engine.coordinator import Coordinator
-from runs.engine.joining import FIRST_AHEAD
 from runs.engine.protocols import Batch, Committed, Control, LateAnswer, ModelRequest
 from runs.engine.state import AttemptState, BranchState, JoinState
 from runs.execution import again
@@ -32,6 +30,7 @@ from tests.unit.engine.doubles import (
     FlatPrice,
     ListPlanner,
     MemoryStore,
+    Patient,
     ScriptedClient,
     StillClock,
     TwoModels,
@@ -59,22 +58,6 @@ class Broken(ListPlanner):
 
 
 @dataclass
-class RowsStore(MemoryStore):
-    """Fails as a database does where an attempt's branch has no row."""
-
-    rows: set[int] = field(default_factory=set)
-    ended_early: int = 0
-
-    async def commit(self, batch: Batch) -> Committed:
-        self.rows |= {branch.number for branch in batch.branches}
-        assert {attempt.branch for attempt in batch.attempts} <= self.rows
-        assert {number for number, _ in batch.answers} <= self.rows
-        if batch.run.is_released:
-            self.ended_early += 1
-        return await super().commit(batch)
-
-
-@dataclass
 class TreeMerging(ListPlanner):
     """Asks for many merges at once, then for one over them; counts how often it is looked at."""
 
@@ -94,21 +77,6 @@ class TreeMerging(ListPlanner):
         if top not in calls:
             return Ask((JoinCall(top, "merge all"),))
         return Outcome(OutcomeKind.JOINED, calls[top].text, ())
-
-
-class Patient(ScriptedClient):
-    """Answers once told to; says when `calls` are open."""
-
-    def __init__(self, calls: int) -> None:
-        super().__init__(self._reply)
-        self.are_open, self.may_answer = asyncio.Event(), asyncio.Event()
-        self._calls = calls
-
-    async def _reply(self, request: ModelRequest, nth: int) -> Completion:
-        if self.open == self._calls:
-            self.are_open.set()
-        await self.may_answer.wait()
-        return completion()
 
 
 @pytest.mark.parametrize(
@@ -231,51 +199,6 @@ async def test_a_join_that_is_stopped_makes_room_for_the_next() -> None:
     assert run.counts[BranchStatus.SUCCEEDED] == 5
 
 
-async def test_an_attempt_is_never_written_before_its_branch() -> None:
-    world = World(children=2_500, limit=1_400, store=RowsStore())
-    run = await world.run()
-    assert run.counts[BranchStatus.SUCCEEDED] == 2_500
-
-
-async def test_the_lease_is_given_up_with_the_last_rows() -> None:
-    store, client = RowsStore(), Patient(3)
-    world = World(children=2_000, store=store, client=client)
-    coordinator = world.coordinator()
-    working = asyncio.create_task(coordinator.work(Control()))
-    await client.are_open.wait()
-    coordinator.control(Control(cancel=True))
-    await asyncio.wait_for(working, 2)
-    assert set(store.branches.values()) == {"cancelled"}
-    assert store.ended_early == 1
-
-
-async def test_nothing_is_written_after_the_lease_is_given_up() -> None:
-    begun = asyncio.Event()
-
-    @dataclass
-    class Slow(MemoryStore):
-        is_released: bool = False
-        after: int = 0
-
-        async def commit(self, batch: Batch) -> Committed:
-            self.after += self.is_released
-            begun.set()
-            for _ in range(20):
-                await asyncio.sleep(0)
-            self.is_released = self.is_released or batch.run.is_released
-            return await super().commit(batch)
-
-    store = Slow()
-    world = World(children=60, limit=60, store=store)
-    coordinator = world.coordinator()
-    working = asyncio.create_task(coordinator.work(Control()))
-    await begun.wait()  # the intents of many calls are being committed
-    await coordinator.hand_back(0)
-    await asyncio.wait_for(working, 2)
-    assert (store.is_released, store.after) == (True, 0)
-    assert (world.client.ledger, world.gate.in_flight) == ([], 0)
-
-
 async def test_a_cap_on_calls_in_flight_holds_over_all_models() -> None:
     world = World(children=10, limit=5, planner=TwoModels())
     world.state.in_flight_cap = 1
@@ -370,47 +293,3 @@ async def test_a_merge_that_failed_is_heeded_at_once() -> None:
     run = await world.run()
     assert run.outcome is OutcomeKind.MERGE_FAILED
     assert len(world.client.ledger) < 20
-
-
-async def test_no_commit_is_large() -> None:
-    @dataclass
-    class Sizes(MemoryStore):
-        sizes: list[int] = field(default_factory=list)
-
-        async def commit(self, batch: Batch) -> Committed:
-            self.sizes.append(len(batch.branches))
-            return await super().commit(batch)
-
-    store = Sizes()
-    run = await World(children=3_000, store=store).run()
-    assert max(store.sizes) <= FIRST_AHEAD
-    assert run.counts[BranchStatus.SUCCEEDED] == 3_000
-
-
-async def test_no_more_calls_are_noted_as_sent_than_there_are_slots() -> None:
-    """After a crash those are repeated: an end is written before the call that takes its slot."""
-    draw = random.Random(5)
-
-    @dataclass
-    class Slow(MemoryStore):
-        most: int = 0
-
-        async def commit(self, batch: Batch) -> Committed:
-            for _ in range(draw.randrange(30)):
-                await asyncio.sleep(0)
-            committed = await super().commit(batch)
-            sent = sum(status is AttemptStatus.SENT for status in self.attempts.values())
-            self.most = max(self.most, sent)
-            return committed
-
-    async def reply(request: ModelRequest, nth: int) -> Completion:
-        for _ in range(draw.randrange(60)):
-            await asyncio.sleep(0)
-        if nth == 1 and draw.random() < 0.2:
-            raise ProviderUnavailable
-        return completion()
-
-    store = Slow()
-    run = await World(children=1_000, limit=100, store=store, client=ScriptedClient(reply)).run()
-    assert run.counts[BranchStatus.SUCCEEDED] == 1_000
-    assert 50 < store.most <= 100
