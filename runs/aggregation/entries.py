@@ -54,7 +54,9 @@ def text_entry(child: Child) -> Entry:
 
 def noted(child: Child, note: str = "") -> str:
     """`note` of how an answer was read, and whether it was cut."""
-    return "; ".join(part for part in (note, CUT_NOTE if child.is_cut else "") if part)
+    if not child.is_cut:
+        return note
+    return f"{note}; {CUT_NOTE}" if note else CUT_NOTE
 
 
 def name_of(child: Child) -> str:

@@ -37,14 +37,19 @@ class RunningFigures:
         self._outages = list(outages)
         self._silent_since: int | None = None
         self._running = Running(is_private=is_private)
+        self._ended: list[AttemptFigures] = []
         self._final: dict[str, Any] | None = None
         for attempt in run.attempts:
-            branch = run.branches[attempt.branch]
             if attempt.status is not AttemptStatus.SENT:
-                self._running.add(attempt_figures(branch, attempt))
+                self._add(run.branches[attempt.branch], attempt)
+
+    def _add(self, branch: BranchState, attempt: AttemptState) -> None:
+        figures = attempt_figures(branch, attempt)
+        self._ended.append(figures)
+        self._running.add(figures)
 
     def ended(self, branch: BranchState, attempt: AttemptState) -> None:
-        self._running.add(attempt_figures(branch, attempt))
+        self._add(branch, attempt)
         if attempt.status is AttemptStatus.OK and attempt.ended_ms and attempt.sent_ms:
             self._on_call((attempt.ended_ms - attempt.sent_ms) / 1000)
 
@@ -84,11 +89,13 @@ class RunningFigures:
         }
 
     def final(self) -> Mapping[str, Any]:
+        if any(attempt.status is AttemptStatus.LATE_OK for attempt in self._run.attempts):
+            self._count_anew()
         root = self._run.root.outcome
         wall_ms = self._run.ended_ms or self._clock.now_ms()
         figures = RunFigures(
             wall_ms=wall_ms,
-            attempts=[attempt_figures(self._run.branches[a.branch], a) for a in self._run.attempts],
+            attempts=self._ended,
             limit_in_flight=self._limit,
             quality=root.quality if root else {},
             is_private=self._is_private,
@@ -98,8 +105,14 @@ class RunningFigures:
             quota_spans_ms=self._run.quota_spans_ms,
             outage_spans_ms=self.outages_ms(),
         )
-        self._final = {**compute(figures), **self._pauses()}
+        self._final = {**compute(figures, self._running), **self._pauses()}
         return self._final
+
+    def _count_anew(self) -> None:
+        """What had counted as lost may have answered since."""
+        self._ended, self._running = [], Running(is_private=self._is_private)
+        for attempt in self._run.attempts:
+            self._add(self._run.branches[attempt.branch], attempt)
 
 
 def attempt_figures(branch: BranchState, attempt: AttemptState) -> AttemptFigures:

@@ -117,11 +117,10 @@ class Running:
         return None
 
 
-def compute(figures: RunFigures) -> Kpis:
-    """All KPIs of an ended run or pass; None stands for what is not known."""
-    running = Running(is_private=figures.is_private)
-    for attempt in figures.attempts:
-        running.add(attempt)
+def compute(figures: RunFigures, totals: Running | None = None) -> Kpis:
+    """All KPIs of an ended run or pass; None stands for what is not known. `totals`: of the same
+    attempts, where they have been added up as they ended."""
+    running = totals or total(figures)
     timing = where_the_time_went(figures)
     quality = figures.quality
     return {
@@ -132,6 +131,13 @@ def compute(figures: RunFigures) -> Kpis:
         "agreement": quality.get("agreement"),
         "margin": quality.get("margin"),
     }
+
+
+def total(figures: RunFigures) -> Running:
+    running = Running(is_private=figures.is_private)
+    for attempt in figures.attempts:
+        running.add(attempt)
+    return running
 
 
 def _speed(wall_ms: int, succeeded_ms: int, measured_ratio: float | None) -> Kpis:

@@ -6,6 +6,7 @@ One sweep over the ends of all intervals, O(n log n). Knows nothing of money.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from runs.domain.states import AttemptStatus
 from runs.metrics.figures import JOIN_ROLES, AttemptFigures, RunFigures, Span
@@ -102,7 +103,9 @@ def _steps(figures: RunFigures) -> dict[int, int]:
     steps: dict[int, int] = defaultdict(int)
     wall = max(figures.wall_ms, 0)
     for kind, begun, ended in _intervals(figures):
-        start, end = max(begun, 0), min(ended, wall)
+        start, end = begun, ended
+        if begun < 0 or ended > wall:
+            start, end = max(begun, 0), min(ended, wall)
         if start < end:
             steps[start] += kind
             steps[end] -= kind
@@ -129,10 +132,12 @@ def _of_attempts(
     """Waits and calls. Between two attempts of a branch lies backoff, or the provider's wish to
     wait after it throttled."""
     previous: dict[int, AttemptFigures] = {}
-    for attempt in sorted(attempts, key=_by_start):
-        held_from = max(attempt.admitted_ms - _held_ms(attempt, outages), attempt.ready_ms)
+    for attempt in sorted(attempts, key=attrgetter("ready_ms")):
+        held_from = attempt.admitted_ms
+        if attempt.held_ms:
+            held_from = max(held_from - _held_ms(attempt, outages), attempt.ready_ms)
+            yield _RATE, held_from, attempt.admitted_ms
         yield _WAITS, attempt.ready_ms, held_from
-        yield _RATE, held_from, attempt.admitted_ms
         before = previous.get(attempt.branch)
         if before is not None and before.ended_ms is not None:
             yield _between(attempt, before), before.ended_ms, attempt.ready_ms
@@ -162,10 +167,6 @@ def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:
     if before.status == AttemptStatus.THROTTLED:
         return _RATE
     return _BACKOFFS if attempt.is_backoff or before.status == AttemptStatus.ERROR else _WAITS
-
-
-def _by_start(attempt: AttemptFigures) -> int:
-    return attempt.ready_ms
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:
