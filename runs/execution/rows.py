@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from runs.domain.results import Outcome
 from runs.engine.protocols import Batch
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
@@ -80,7 +82,10 @@ def run(r: RunState, kpis: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _json(value: object) -> str:
-    text = json.dumps(value, separators=(",", ":"))
+    try:
+        text = orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # keys that are numbers, halves of surrogate pairs
+        text = json.dumps(value, separators=(",", ":"))
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 
 
