@@ -52,7 +52,7 @@ class MemoryStore:
         self._next_at = 0.0
 
     async def turn(self) -> None:
-        from runs.execution.store import LEAST_SPACE_S
+        from runs.execution.writer import LEAST_SPACE_S
 
         if (wait_s := self._next_at - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)

@@ -7,7 +7,7 @@ from runs.engine.state import RunState
 from runs.execution import lease
 from runs.execution.compose import Workshop
 from runs.execution.load import load
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Run
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from runs.engine.protocols import StoreUnavailable
 from runs.execution.limiter import Change
 from runs.execution.rules import ANSWERS_AGAIN, SILENT
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import LimiterChange, LimiterState
 
 SAVE_EVERY_S = 1.0

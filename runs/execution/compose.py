@@ -17,7 +17,7 @@ from runs.execution.limiter import Gate
 from runs.execution.load import Loaded, LoadedConnection
 from runs.execution.shared_redis import RedisExchange
 from runs.execution.shared_wire import Share
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.providers import registry
 
 CLIENT_PARTS = ("kind", "base_url", "api_key", "sends_end_mark", "replay")

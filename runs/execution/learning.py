@@ -14,7 +14,8 @@ from runs.domain.states import AttemptStatus, RunStatus
 from runs.engine.protocols import Batch, Committed, StoreUnavailable
 from runs.engine.state import BranchState, RunState
 from runs.execution.planner import RunPlanner
-from runs.execution.store import DatabaseStore, Writer
+from runs.execution.store import DatabaseStore
+from runs.execution.writer import Writer
 from runs.metrics.experience import Call, Experience, experiences
 from runs.models import Connection, Learned, Run
 from runs.planning import asks

@@ -27,6 +27,7 @@ from runs.execution import again, baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
 from runs.execution.load import load
+from runs.execution.writer import Writer
 from runs.providers import registry
 
 try:
@@ -65,7 +66,7 @@ class EngineLoop:
         self._owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:8]}"
         self._loop = new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="parweb-engine", daemon=True)
-        self._writer = store.Writer()
+        self._writer = Writer()
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="parweb-reader")
         self._runs: dict[int, asyncio.Task[None]] = {}
         self._coordinators: dict[int, Coordinator] = {}

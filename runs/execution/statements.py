@@ -3,8 +3,11 @@
 Everything else is ORM. Each statement takes one tuple a row, in the order of its columns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain
+from typing import Any, cast
 
 from django.db.backends.utils import CursorWrapper
 
@@ -129,8 +132,38 @@ OUTCOMES = Table(
     fixed=frozenset({"run_id"}),
 )  # fmt: skip
 
-TAKE_SEQ = (
-    "UPDATE runs_run SET seq = seq + 1 WHERE id = %s AND fence = %s "
-    "RETURNING seq, cancel_wanted, hold_wanted, in_flight_wanted, watched"
-)
+Taken = tuple[int, bool, bool, int | None, object]
+"""The run's new seq, and its control columns."""
+
+RETURNED = "RETURNING seq, cancel_wanted, hold_wanted, in_flight_wanted, watched"
+TAKE_SEQ = f"UPDATE runs_run SET seq = seq + 1 WHERE id = %s AND fence = %s {RETURNED}"  # noqa: S608
 TAKE_SEQ_LATE = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING seq"
+
+
+def take_next(
+    cursor: CursorWrapper, columns: Mapping[str, Any], run_id: int, fence: int, seq: int
+) -> Taken | None:
+    """Take the number after `seq` and set the run's columns, in one statement; None where the fence
+    or the number has moved on, and then nothing is written."""
+    values: tuple[Any, ...] = (*columns.values(), run_id, fence, seq)
+    statement = _take_next(cursor.db.vendor, tuple(columns))
+    if cursor.db.vendor == "sqlite":
+        return cast("Taken | None", cursor.cursor.connection.execute(statement, values).fetchone())
+    cursor.execute(statement, values)
+    return cast("Taken | None", cursor.fetchone())
+
+
+@cache
+def _take_next(vendor: str, columns: tuple[str, ...]) -> str:
+    mark = "?" if vendor == "sqlite" else "%s"
+    assigned = "".join(f", {column} = {mark}" for column in columns)
+    which = f"id = {mark} AND fence = {mark} AND seq = {mark}"
+    return f"UPDATE runs_run SET seq = seq + 1{assigned} WHERE {which} {RETURNED}"  # noqa: S608
+
+
+def set_columns(cursor: CursorWrapper, columns: Mapping[str, Any], run_id: int) -> None:
+    assigned = ", ".join(f"{column} = %s" for column in columns)
+    cursor.execute(
+        f"UPDATE runs_run SET {assigned} WHERE id = %s",  # noqa: S608  names are ours
+        [*columns.values(), run_id],
+    )

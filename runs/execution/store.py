@@ -1,137 +1,17 @@
-"""One writer thread a process: commits whatever the runs have queued, together.
+"""The engine's store: a batch of changes as one piece of work for the writer."""
 
-The thread has its own database connection. Commits are spaced, so that what ends within a few
-milliseconds is one transaction, and never held back by a fixed timer.
-"""
+from typing import Any
 
-import asyncio
-import logging
-import queue
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from runs.domain.errors import Fenced
 from runs.domain.states import AttemptStatus
-from runs.engine.protocols import Batch, Committed, Control, LateAnswer, StoreUnavailable
+from runs.engine.protocols import Batch, Committed, Control, LateAnswer
 from runs.execution import again, rows, statements
+from runs.execution.writer import Writer
 from runs.models import Answer, Attempt, Pass, Run, row_id
-
-log = logging.getLogger(__name__)
-
-LEAST_SPACE_S, MOST_SPACE_S, SPACE_SHARE = 0.002, 0.020, 0.01
-ERROR_PAUSE_S = 0.05
-Result = TypeVar("Result")
-
-
-@dataclass(slots=True)
-class _Job:
-    """Work for the writer's thread. `run_id` orders the jobs of one transaction."""
-
-    run_id: int
-    work: Callable[[], Any]
-    future: "Future[Any]"
-
-
-class Writer:
-    """Runs jobs in transactions on its own thread, all that are queued in one."""
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="parweb-writer", daemon=True)
-        self.space_s = LEAST_SPACE_S
-        self._next_at = 0.0  # when the next commit may begin, by the monotonic clock
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write what is queued, then end."""
-        self._jobs.put(None)
-        self._thread.join()
-
-    def submit(self, run_id: int, work: Callable[[], Result]) -> "asyncio.Future[Result]":
-        future: Future[Result] = Future()
-        # Whoever waits may be cancelled; the work is done all the same, and its thread lives on.
-        future.set_running_or_notify_cancel()
-        self._jobs.put(_Job(run_id, work, future))
-        return asyncio.wrap_future(future)
-
-    async def turn(self) -> None:
-        """Until a commit would begin at once."""
-        wait_s = self._next_at - time.monotonic()
-        if wait_s > 0:
-            await asyncio.sleep(wait_s)
-
-    def observe_call(self, seconds: float) -> None:
-        """Follow the median call with small steps (stochastic median)."""
-        wanted = min(max(seconds * SPACE_SHARE, LEAST_SPACE_S), MOST_SPACE_S)
-        self.space_s += 0.0005 if wanted > self.space_s else -0.0005
-        self.space_s = min(max(self.space_s, LEAST_SPACE_S), MOST_SPACE_S)
-
-    def _work(self) -> None:
-        try:
-            while (jobs := self._next()) is not None:
-                self._next_at = time.monotonic() + self.space_s
-                self._commit(sorted(jobs, key=lambda job: job.run_id))
-                time.sleep(max(self._next_at - time.monotonic(), 0.0))
-        finally:
-            connection.close()
-
-    def _next(self) -> list[_Job] | None:
-        """Wait for a job, then take all that are there; None: stop."""
-        first = self._jobs.get()
-        if first is None:
-            return None
-        jobs = [first]
-        while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is None:
-                self._jobs.put(None)
-                break
-            jobs.append(job)
-        return jobs
-
-    def _commit(self, jobs: list[_Job]) -> None:
-        """All in one transaction; where that fails, each alone, so that none breaks another."""
-        try:
-            with transaction.atomic():
-                results = [_outcome_of(job) for job in jobs]
-        except Exception as error:  # noqa: BLE001  handed to whoever waits
-            connection.close()
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._commit([job])
-            else:
-                jobs[0].future.set_exception(_as_unavailable(error))
-                time.sleep(ERROR_PAUSE_S)
-            return
-        for job, result in zip(jobs, results, strict=True):
-            if isinstance(result, Fenced):
-                job.future.set_exception(result)
-            else:
-                job.future.set_result(result)
-
-
-def _as_unavailable(error: Exception) -> Exception:
-    if isinstance(error, OperationalError | InterfaceError):
-        return StoreUnavailable(str(error))
-    return error
-
-
-def _outcome_of(job: _Job) -> Any:
-    """A fenced run's job wrote nothing and leaves the others' transaction whole."""
-    try:
-        return job.work()
-    except Fenced as fenced:
-        return fenced
 
 
 class DatabaseStore:
@@ -145,7 +25,7 @@ class DatabaseStore:
 
     async def commit(self, batch: Batch) -> Committed:
         taken = rows.BatchRows(batch)
-        return await self._writer.submit(batch.run_id, lambda: write(taken))
+        return await self._writer.hasten(batch.run_id, lambda: write(taken))
 
     async def commit_late(self, run_id: int, late: LateAnswer) -> None:
         await self._writer.submit(run_id, lambda: write_late(run_id, late))
@@ -153,28 +33,46 @@ class DatabaseStore:
 
 def write(batch: rows.BatchRows) -> Committed:
     """Take the next seq, then the rows; raises `Fenced` where the fence has moved on."""
+    columns = _columns(batch)
     with connection.cursor() as cursor:
-        seq, control = _take_seq(cursor, batch.run_id, batch.fence)
-        if seq != batch.seq + 1:
+        taken = statements.take_next(cursor, columns, batch.run_id, batch.fence, batch.seq)
+        if taken is None:
+            taken = _take_seq(cursor, batch.run_id, batch.fence)
             late = _late_answers(batch.run_id, batch.seq)
             if late:
-                return Committed(seq, control, late)
-        batch.stamp(seq)
-        _write_run(cursor, batch)
+                return Committed(taken[0], control_of(*taken[1:]), late)
+            batch.stamp(taken[0])
+            statements.set_columns(cursor, columns, batch.run_id)
         statements.BRANCHES.write(batch.branches, cursor)
         statements.ATTEMPTS.write(batch.attempts, cursor)
         statements.ANSWERS.write(batch.answers, cursor)
         statements.JOINS.write(batch.joins, cursor)
         statements.OUTCOMES.write(batch.outcomes, cursor)
-    return Committed(seq, control)
+    if batch.ended is not None and batch.pass_n > 1:
+        this = Pass.objects.filter(run_id=batch.run_id, n=batch.pass_n)
+        this.update(**again.end_columns(batch.ended))
+    return Committed(taken[0], control_of(*taken[1:]))
 
 
-def _take_seq(cursor: CursorWrapper, run_id: int, fence: int) -> tuple[int, Control]:
+def _take_seq(cursor: CursorWrapper, run_id: int, fence: int) -> statements.Taken:
+    """Where somebody else took a number in between, or the run itself."""
     cursor.execute(statements.TAKE_SEQ, [run_id, fence])
-    row = cursor.fetchone()
-    if row is None:
+    taken: statements.Taken | None = cursor.fetchone()
+    if taken is None:
         raise Fenced
-    return row[0], control_of(*row[1:])
+    return taken
+
+
+def _columns(batch: rows.BatchRows) -> dict[str, Any]:
+    """Of the run's own row."""
+    columns: dict[str, Any] = dict(batch.run)
+    if batch.is_released:
+        columns |= {"lease_owner": "", "lease_until": None}
+    if batch.ended is not None:  # a run handed back keeps the wish for its next owner
+        columns["cancel_wanted"] = False
+    if batch.ended is not None and batch.pass_n == 1:
+        columns["ended_at"] = timezone.now()
+    return columns
 
 
 def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object) -> Control:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 
 
 @pytest.fixture

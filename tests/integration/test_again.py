@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from runs.execution import again, lease, recordings
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Attempt, Branch, Join, Outcome, Pass, Run
 from runs.planning import configuration as configurations
 from runs.services.launching import launch_run

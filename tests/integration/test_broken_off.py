@@ -15,7 +15,8 @@ from runs.engine.protocols import Batch
 from runs.engine.state import JoinState, RunState
 from runs.execution import baseline, lease, rows, rules
 from runs.execution.load import load
-from runs.execution.store import DatabaseStore, Writer
+from runs.execution.store import DatabaseStore
+from runs.execution.writer import Writer
 from runs.models import Attempt, Branch, Join, LimiterChange, Run
 from tests.factories import make_attempt, make_branch, make_connection, make_run
 

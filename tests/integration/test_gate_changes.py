@@ -15,7 +15,7 @@ from runs.execution.changes import Changes
 from runs.execution.compose import Workshop
 from runs.execution.limiter import Change
 from runs.execution.load import LoadedConnection, load
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import LimiterChange, LimiterState, Run
 from tests.factories import make_branch, make_connection, make_run
 

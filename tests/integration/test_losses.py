@@ -14,7 +14,7 @@ from runs.domain.errors import Fenced
 from runs.domain.states import RunStatus
 from runs.execution import lease, loop
 from runs.execution.load import load
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Attempt, Branch, Run
 from tests.factories import make_attempt, make_branch, make_run
 

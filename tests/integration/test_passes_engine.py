@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from runs.domain.results import Outcome as Value
 from runs.execution import again, recordings
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Join, Outcome, Run
 from runs.planning import configuration as configurations
 from runs.services import passes, rejoining

@@ -14,7 +14,7 @@ from runs.domain.results import Completion
 from runs.domain.usage import Usage
 from runs.engine.protocols import ModelRequest
 from runs.execution import compose, lease
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Attempt, Branch, Run
 from runs.planning import configuration as configurations
 from runs.services import runs as services

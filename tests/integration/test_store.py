@@ -17,7 +17,8 @@ from runs.domain.states import AttemptStatus, BranchStatus, JoinStatus, RunStatu
 from runs.engine.protocols import Batch, LateAnswer, StoreUnavailable
 from runs.engine.state import AttemptState, BranchState, JoinState, RunState
 from runs.execution import lease, statements
-from runs.execution.store import DatabaseStore, Writer
+from runs.execution.store import DatabaseStore
+from runs.execution.writer import Writer
 from runs.models import Answer, Attempt, Branch, Item, Join, Run, row_id
 from runs.models import Outcome as OutcomeRow
 from tests.factories import make_run

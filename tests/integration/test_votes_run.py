@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from runs.domain.results import ContributionKind
 from runs.execution import recordings
-from runs.execution.store import Writer
+from runs.execution.writer import Writer
 from runs.models import Attempt, Branch, Connection, Join, Outcome, Run
 from runs.planning import configuration as configurations
 from runs.services.launching import launch_run

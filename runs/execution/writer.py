@@ -1,0 +1,167 @@
+"""One writer thread a process: commits whatever the runs have queued, together.
+
+The thread has its own database connection. Commits are spaced, so that what ends within a few
+milliseconds is one transaction, and never held back by a fixed timer.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from runs.domain.errors import Fenced
+from runs.engine.protocols import StoreUnavailable
+
+LEAST_SPACE_S, MOST_SPACE_S, SPACE_SHARE = 0.002, 0.020, 0.01
+CORE_SHARE = 1 / 6  # of a core, for commits: beyond it they wait, and each takes more rows
+REST_S = 0.005  # the most that the loop rests for a commit
+WORK_A_REST = 2  # times as long as it rested, it works before it rests again
+SOON_S = 0.0005
+ERROR_PAUSE_S = 0.05
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class _Job:
+    """Work for the writer's thread. `run_id` orders the jobs of one transaction."""
+
+    run_id: int
+    work: Callable[[], Any]
+    future: "Future[Any]"
+
+
+class Writer:
+    """Runs jobs in transactions on its own thread, all that are queued in one."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="parweb-writer", daemon=True)
+        self.space_s = LEAST_SPACE_S
+        # By the monotonic clock: when the next commit may begin, when the loop may rest again.
+        self._next_at = self._rest_at = 0.0
+        self._is_busy = False
+        self._is_local = connection.vendor == "sqlite"  # no server works while the thread waits
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def submit(self, run_id: int, work: Callable[[], Result]) -> "asyncio.Future[Result]":
+        return asyncio.wrap_future(self._put(run_id, work))
+
+    async def hasten(self, run_id: int, work: Callable[[], Result]) -> Result:
+        """Submit what calls wait for. Where it begins at once, the loop rests meanwhile: the driver
+        lets go of the interpreter at every statement, and gets it back from a busy loop half a
+        millisecond later. Left alone, a commit takes a quarter of the time; and the loop, which
+        rests for no more than a third of its own, has more to commit the next time."""
+        may_rest = self._is_local and self._begins_now
+        future = self._put(run_id, work)
+        if may_rest:
+            self._rest(future)
+        return future.result() if future.done() else await asyncio.wrap_future(future)
+
+    def _put(self, run_id: int, work: Callable[[], Result]) -> "Future[Result]":
+        future: Future[Result] = Future()
+        # Whoever waits may be cancelled; the work is done all the same, and its thread lives on.
+        future.set_running_or_notify_cancel()
+        self._jobs.put(_Job(run_id, work, future))
+        return future
+
+    @property
+    def _begins_now(self) -> bool:
+        """Whether a job would be begun at once, and the loop may rest for it."""
+        due_at = max(self._next_at - SOON_S, self._rest_at)
+        return not self._is_busy and self._jobs.empty() and time.monotonic() >= due_at
+
+    def _rest(self, future: "Future[Any]") -> None:
+        began = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            future.exception(REST_S)
+        ended = time.monotonic()
+        self._rest_at = ended + WORK_A_REST * (ended - began)
+
+    async def turn(self) -> None:
+        """Until a commit would begin at once."""
+        wait_s = self._next_at - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+
+    def observe_call(self, seconds: float) -> None:
+        """Follow the median call with small steps (stochastic median)."""
+        wanted = min(max(seconds * SPACE_SHARE, LEAST_SPACE_S), MOST_SPACE_S)
+        self.space_s += 0.0005 if wanted > self.space_s else -0.0005
+        self.space_s = min(max(self.space_s, LEAST_SPACE_S), MOST_SPACE_S)
+
+    def _work(self) -> None:
+        try:
+            while (jobs := self._next()) is not None:
+                self._is_busy = True
+                began, began_cpu = time.monotonic(), time.thread_time()
+                self._next_at = began + self.space_s
+                self._commit(sorted(jobs, key=lambda job: job.run_id))
+                took = time.thread_time() - began_cpu
+                space_s = min(max(self.space_s, took / CORE_SHARE), MOST_SPACE_S)
+                self._next_at = began + space_s
+                self._is_busy = False
+                time.sleep(max(self._next_at - time.monotonic(), 0.0))
+        finally:
+            connection.close()
+
+    def _next(self) -> list[_Job] | None:
+        """Wait for a job, then take all that are there; None: stop."""
+        first = self._jobs.get()
+        if first is None:
+            return None
+        jobs = [first]
+        while not self._jobs.empty():
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)
+                break
+            jobs.append(job)
+        return jobs
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """All in one transaction; where that fails, each alone, so that none breaks another."""
+        try:
+            with transaction.atomic():
+                results = [_outcome_of(job) for job in jobs]
+        except Exception as error:  # noqa: BLE001  handed to whoever waits
+            connection.close()
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._commit([job])
+            else:
+                jobs[0].future.set_exception(_as_unavailable(error))
+                time.sleep(ERROR_PAUSE_S)
+            return
+        for job, result in zip(jobs, results, strict=True):
+            if isinstance(result, Fenced):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)
+
+
+def _as_unavailable(error: Exception) -> Exception:
+    if isinstance(error, OperationalError | InterfaceError):
+        return StoreUnavailable(str(error))
+    return error
+
+
+def _outcome_of(job: _Job) -> Any:
+    """A fenced run's job wrote nothing and leaves the others' transaction whole."""
+    try:
+        return job.work()
+    except Fenced as fenced:
+        return fenced
