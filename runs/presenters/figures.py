@@ -6,6 +6,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 NOTHING = "–"
+NBSP = "\u00a0"  # before a unit: no line ends there
 
 
 def duration(ms: float | None) -> str:
@@ -14,16 +15,22 @@ def duration(ms: float | None) -> str:
         return NOTHING
     seconds = max(ms, 0) / 1000
     if seconds < 59.95:
-        return f"{_fixed(seconds, 1)} s"
+        return f"{_fixed(seconds, 1)}{NBSP}s"
     whole = int(_fixed(seconds, 0))
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return f"{whole // 60}{NBSP}min {whole % 60:02d}{NBSP}s"
+    return f"{whole // 3600}{NBSP}h {whole % 3600 // 60:02d}{NBSP}min"
 
 
 def seconds(value: float | None) -> str:
     """Seconds as people say them; see `duration`."""
     return duration(None if value is None else value * 1000)
+
+
+def value_and_unit(told: str) -> tuple[str, str]:
+    """`1 min 04` and `s`, to be drawn in two sizes; no unit where nothing is known."""
+    value, _, unit = told.rpartition(NBSP)
+    return (value, unit) if value else (told, "")
 
 
 def about(seconds: float | None) -> str:
@@ -34,10 +41,10 @@ def about(seconds: float | None) -> str:
         return "under a second"
     whole = round(seconds)
     if whole < 60:
-        return f"about {whole} s"
+        return f"about {whole}{NBSP}s"
     if whole < 3600:
-        return f"about {whole // 60} min {whole % 60 // 5 * 5:02d} s"
-    return f"about {whole // 3600} h {whole % 3600 // 60:02d} min"
+        return f"about {whole // 60}{NBSP}min {whole % 60 // 5 * 5:02d}{NBSP}s"
+    return f"about {whole // 3600}{NBSP}h {whole % 3600 // 60:02d}{NBSP}min"
 
 
 def money(usd: float | None) -> str:

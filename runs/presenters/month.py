@@ -37,7 +37,7 @@ def _saved(runs: Sequence[Kpis]) -> Cell:
         parts.append(Part(f" · {figures.plural(len(runs) - len(told), 'run')} not measured"))
     if not told:
         parts = [Part("no run was measured")]
-    value, _, unit = figures.seconds(saved).rpartition(" ")
+    value, unit = figures.value_and_unit(figures.seconds(saved))
     bars = (Bar("time", _percent(wall, one_by_one)),) if told else ()
     tip = (
         "One-by-one time less wall clock, added up. Runs on this machine count only where their "

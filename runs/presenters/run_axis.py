@@ -52,12 +52,12 @@ def _step(span: float) -> int:
 
 def _label(ms: float, step: float) -> str:
     if step < SECOND:
-        return f"{ms / SECOND:.1f} s"
+        return f"{ms / SECOND:.1f}{figures.NBSP}s"
     if step >= HOUR:
-        return f"{ms / HOUR:.0f} h"
+        return f"{ms / HOUR:.0f}{figures.NBSP}h"
     if step >= MINUTE and ms < HOUR:
-        return f"{ms / MINUTE:.0f} min"
-    return f"{ms / SECOND:.0f} s" if ms < MINUTE else figures.duration(ms)
+        return f"{ms / MINUTE:.0f}{figures.NBSP}min"
+    return f"{ms / SECOND:.0f}{figures.NBSP}s" if ms < MINUTE else figures.duration(ms)
 
 
 def place(segment: Segment, end: float) -> str:

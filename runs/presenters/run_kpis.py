@@ -51,9 +51,7 @@ def _time(run: Mapping[str, Any]) -> Cell:
     wall_ms = run["elapsed_ms"]
     if not is_open and kpis.get("wall_s") is not None:
         wall_ms = kpis["wall_s"] * 1000
-    value, unit = figures.duration(wall_ms), ""
-    if " " in value:
-        value, unit = value.rsplit(" ", 1)
+    value, unit = figures.value_and_unit(figures.duration(wall_ms))
     bars: tuple[Bar, ...] = ()
     if kpis.get("one_by_one_s") and wall_ms is not None:
         bars = (Bar("time", _share(wall_ms / 1000, kpis["one_by_one_s"])),)

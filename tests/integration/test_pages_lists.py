@@ -63,14 +63,14 @@ def test_the_last_30_days_are_summed_up_over_all_runs(signed_in: Client, user: U
     page = signed_in.get(reverse("overview")).text
     month = page[page.index("Last 30 days") :]
     for words in ("20 calls", "20.0", "1 run not measured", "$0.0156", "$0.0022 wasted", "10.0",
-                  "2 of 20 calls", "6.0 s held", "2 votes, in the mean"):  # fmt: skip
+                  "2 of 20 calls", "6.0\u00a0s held", "2 votes, in the mean"):  # fmt: skip
         assert words in month
 
 
 def test_an_ended_run_is_told_in_a_row(signed_in: Client, user: User) -> None:
     ended(user)
     page = signed_in.get(reverse("overview")).text
-    for words in ("Decided: refundable", "4.6 s", "5.2×", "$0.0078", "$0.0011", "64% agree"):
+    for words in ("Decided: refundable", "4.6\u00a0s", "5.2×", "$0.0078", "$0.0011", "64% agree"):
         assert words in page
     assert "hx-get" not in page
 

@@ -76,10 +76,10 @@ def test_the_line_begins_at_the_connections_limit_and_follows_each_change(
     assert found.drawn.shut == ((2000, 4500),)
     assert [mark.kind for mark in found.drawn.marks] == ["cut", "shut", "grown"]
     assert found.drawn.marks[0].title == (
-        "2.0 s: Throttled by the provider. Limit 40 → 28, shut for 1.0 s."
+        "2.0\u00a0s: Throttled by the provider. Limit 40 → 28, shut for 1.0\u00a0s."
     )
     assert [(row.limit, row.shut) for row in found.rows] == [
-        ("40 → 28", "1.0 s"), ("28", "2.0 s"), ("28 → 29", ""),
+        ("40 → 28", "1.0\u00a0s"), ("28", "2.0\u00a0s"), ("28 → 29", ""),
     ]  # fmt: skip
 
 

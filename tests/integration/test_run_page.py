@@ -232,7 +232,7 @@ def test_a_failed_branch_shows_each_try_and_the_wait_between(signed_in: Client, 
     )  # fmt: skip
     html = body(signed_in, f"/runs/{run.pk}/branches/2/")
     assert "Try 1 · 503" in html
-    assert "0.3 s until the next try" in html
+    assert "0.3\u00a0s until the next try" in html
     assert "Try 2 · timed out" in html
     assert "Usage unknown: counted at the $0.0020" in html
 
@@ -254,7 +254,7 @@ def test_a_hedged_branch_shows_both_its_attempts(signed_in: Client, user: User) 
     assert "The other attempt answered first." in html
     assert "Try 2 · hedge, answered" in html
     assert "until the next try" not in html
-    assert "<dt>Calling</dt><dd>2.4 s</dd>" in html
+    assert "<dt>Calling</dt><dd>2.4\u00a0s</dd>" in html
     assert 'class="seg h"' in body(signed_in, f"/runs/{run.pk}/")
 
 

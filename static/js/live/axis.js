@@ -2,7 +2,7 @@
 // tested on axis.json.
 
 import { parseTrail } from "./look.js";
-import { duration } from "./text.js";
+import { NBSP, duration } from "./text.js";
 
 const [SECOND, MINUTE, HOUR] = [1000, 60000, 3600000];
 const STEPS = [
@@ -27,10 +27,10 @@ export function axisFor(spanMs, isOpen) {
 }
 
 function label(ms, step) {
-  if (step < SECOND) return `${(ms / SECOND).toFixed(1)} s`;
-  if (step >= HOUR) return `${(ms / HOUR).toFixed(0)} h`;
-  if (step >= MINUTE && ms < HOUR) return `${(ms / MINUTE).toFixed(0)} min`;
-  return ms < MINUTE ? `${(ms / SECOND).toFixed(0)} s` : duration(ms);
+  if (step < SECOND) return `${(ms / SECOND).toFixed(1)}${NBSP}s`;
+  if (step >= HOUR) return `${(ms / HOUR).toFixed(0)}${NBSP}h`;
+  if (step >= MINUTE && ms < HOUR) return `${(ms / MINUTE).toFixed(0)}${NBSP}min`;
+  return ms < MINUTE ? `${(ms / SECOND).toFixed(0)}${NBSP}s` : duration(ms);
 }
 
 export function inFlightSamples(branches, now, end) {

@@ -1,7 +1,7 @@
 // The strip of figures. The twin of presenters/run_kpis.py: both are tested on kpis.json.
 // Reads the run as the wire sends it, with `by_status`, `heard` and `tally` added.
 
-import { NOTHING, duration, money, percent, plural, seconds, thousands, times } from "./text.js";
+import { NBSP, NOTHING, duration, money, percent, plural, seconds, thousands, times } from "./text.js";
 
 const LEAST_GAIN = 1.05;
 
@@ -29,10 +29,10 @@ function time(run) {
   const { kpis } = run;
   const isOpen = run.ended_ms === null;
   const wall = !isOpen && known(kpis.wall_s) ? kpis.wall_s * 1000 : run.elapsed_ms;
-  const words = duration(wall).split(" ");
+  const words = duration(wall).split(NBSP);
   const unit = words.length > 1 ? words.pop() : "";
   const bars = kpis.one_by_one_s && known(wall) ? [bar("time", wall / 1000, kpis.one_by_one_s)] : [];
-  return cell("time", isOpen ? "Elapsed" : "Wall clock", words.join(" "), unit, faster(run), bars);
+  return cell("time", isOpen ? "Elapsed" : "Wall clock", words.join(NBSP), unit, faster(run), bars);
 }
 
 function faster(run) {

@@ -1,14 +1,15 @@
 // How figures read. The twin of presenters/figures.py: both are tested on figures.json.
 
 export const NOTHING = "–";
+export const NBSP = "\u00a0"; // before a unit: no line ends there
 
 export function duration(ms) {
   if (ms === null || ms === undefined) return NOTHING;
   const seconds = Math.max(ms, 0) / 1000;
-  if (seconds < 59.95) return `${fixed(seconds, 1)} s`;
+  if (seconds < 59.95) return `${fixed(seconds, 1)}${NBSP}s`;
   const whole = Math.round(seconds);
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}${NBSP}min ${two(whole % 60)}${NBSP}s`;
+  return `${Math.floor(whole / 3600)}${NBSP}h ${two(Math.floor((whole % 3600) / 60))}${NBSP}min`;
 }
 
 export const seconds = (value) => duration(value === null || value === undefined ? null : value * 1000);

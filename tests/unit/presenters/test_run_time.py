@@ -22,7 +22,8 @@ def test_every_label_of_the_metrics_has_its_words() -> None:
 def test_the_largest_loss_is_named_with_what_helps() -> None:
     found = verdict(full=3, rate_limit=12, tail=19 / 2, join=9.5)
     assert found.sentence == (
-        "The largest part of the lost time was the provider’s rate limit: 12.0 s of 31.0 s."
+        "The largest part of the lost time was the provider’s rate limit: "
+        "12.0\u00a0s of 31.0\u00a0s."
     )
     assert "higher limit" in found.advice
     assert verdict(full=1, at_the_limit=8).sentence.startswith("Most of the lost time was")
