@@ -84,7 +84,7 @@ def run(r: RunState, kpis: Mapping[str, Any]) -> dict[str, object]:
 def _json(value: object) -> str:
     try:
         text = orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:  # keys that are numbers, halves of surrogate pairs
+    except orjson.JSONEncodeError:  # keys that are no plain text, halves of surrogate pairs
         text = json.dumps(value, separators=(",", ":"))
     return _NUL.sub(r"\1", text) if "\\u0000" in text else text
 

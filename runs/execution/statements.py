@@ -66,9 +66,10 @@ class Table:
         # once: the driver lets go of the interpreter at each statement, and a busy loop gives it
         # back half a millisecond later. Row by row that is a commit's time.
         driver = cursor.cursor.connection
-        for begin in range(0, len(rows), MOST_A_STATEMENT):
-            block = rows[begin : begin + MOST_A_STATEMENT]
-            driver.execute(self.upsert(vendor, len(block)), tuple(chain.from_iterable(block)))
+        with cursor.db.wrap_database_errors:
+            for begin in range(0, len(rows), MOST_A_STATEMENT):
+                block = rows[begin : begin + MOST_A_STATEMENT]
+                driver.execute(self.upsert(vendor, len(block)), tuple(chain.from_iterable(block)))
 
 
 def _array(kind: str) -> str:
@@ -133,7 +134,7 @@ OUTCOMES = Table(
 )  # fmt: skip
 
 Taken = tuple[int, bool, bool, int | None, object]
-"""The run's new seq, and its control columns."""
+"""The run's new seq, and its control columns in the order of `RETURNED`."""
 
 RETURNED = "RETURNING seq, cancel_wanted, hold_wanted, in_flight_wanted, watched"
 TAKE_SEQ = f"UPDATE runs_run SET seq = seq + 1 WHERE id = %s AND fence = %s {RETURNED}"  # noqa: S608
@@ -148,9 +149,12 @@ def take_next(
     values: tuple[Any, ...] = (*columns.values(), run_id, fence, seq)
     statement = _take_next(cursor.db.vendor, tuple(columns))
     if cursor.db.vendor == "sqlite":
-        return cast("Taken | None", cursor.cursor.connection.execute(statement, values).fetchone())
-    cursor.execute(statement, values)
-    return cast("Taken | None", cursor.fetchone())
+        with cursor.db.wrap_database_errors:
+            found = cursor.cursor.connection.execute(statement, values).fetchone()
+    else:
+        cursor.execute(statement, values)
+        found = cursor.fetchone()
+    return cast("Taken | None", found)
 
 
 @cache

@@ -55,7 +55,7 @@ def write(batch: rows.BatchRows) -> Committed:
 
 
 def _take_seq(cursor: CursorWrapper, run_id: int, fence: int) -> statements.Taken:
-    """Where somebody else took a number in between, or the run itself."""
+    """Whatever number comes next; raises `Fenced` where somebody else took the run."""
     cursor.execute(statements.TAKE_SEQ, [run_id, fence])
     taken: statements.Taken | None = cursor.fetchone()
     if taken is None:
@@ -77,24 +77,6 @@ def _columns(batch: rows.BatchRows) -> dict[str, Any]:
 
 def control_of(cancel: bool, hold: bool, in_flight: int | None, watched: object) -> Control:
     return Control(bool(cancel), bool(hold), in_flight, rows.watched_of(watched))
-
-
-def _write_run(cursor: CursorWrapper, batch: rows.BatchRows) -> None:
-    columns: dict[str, Any] = dict(batch.run)
-    if batch.is_released:
-        columns |= {"lease_owner": "", "lease_until": None}
-    if batch.ended is not None:  # a run handed back keeps the wish for its next owner
-        columns["cancel_wanted"] = False
-    if batch.ended is not None and batch.pass_n == 1:
-        columns["ended_at"] = timezone.now()
-    assigned = ", ".join(f"{column} = %s" for column in columns)
-    cursor.execute(
-        f"UPDATE runs_run SET {assigned} WHERE id = %s",  # noqa: S608  names are ours
-        [*columns.values(), batch.run_id],
-    )
-    if batch.ended is not None and batch.pass_n > 1:
-        this = Pass.objects.filter(run_id=batch.run_id, n=batch.pass_n)
-        this.update(**again.end_columns(batch.ended))
 
 
 def _late_answers(run_id: int, after_seq: int) -> tuple[LateAnswer, ...]:

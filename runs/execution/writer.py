@@ -20,10 +20,10 @@ from runs.domain.errors import Fenced
 from runs.engine.protocols import StoreUnavailable
 
 LEAST_SPACE_S, MOST_SPACE_S, SPACE_SHARE = 0.002, 0.020, 0.01
-CORE_SHARE = 1 / 6  # of a core, for commits: beyond it they wait, and each takes more rows
+CORE_SHARE = 1 / 6  # of a core, for commits: beyond it they are spaced more, up to the most
 REST_S = 0.005  # the most that the loop rests for a commit
 WORK_A_REST = 2  # times as long as it rested, it works before it rests again
-SOON_S = 0.0005
+SOON_S = 0.0005  # before a commit may begin, it is worth resting for
 ERROR_PAUSE_S = 0.05
 Result = TypeVar("Result")
 
@@ -45,8 +45,9 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="parweb-writer", daemon=True)
         self.space_s = LEAST_SPACE_S
         # By the monotonic clock: when the next commit may begin, when the loop may rest again.
-        self._next_at = self._rest_at = 0.0
+        self._next_at = self._may_rest_at = 0.0
         self._is_busy = False
+        self._waiting = 0  # runs about to submit a commit
         self._is_local = connection.vendor == "sqlite"  # no server works while the thread waits
 
     def start(self) -> None:
@@ -61,11 +62,10 @@ class Writer:
         return asyncio.wrap_future(self._put(run_id, work))
 
     async def hasten(self, run_id: int, work: Callable[[], Result]) -> Result:
-        """Submit what calls wait for. Where it begins at once, the loop rests meanwhile: the driver
-        lets go of the interpreter at every statement, and gets it back from a busy loop half a
-        millisecond later. Left alone, a commit takes a quarter of the time; and the loop, which
-        rests for no more than a third of its own, has more to commit the next time."""
-        may_rest = self._is_local and self._begins_now
+        """Submit what calls wait for. Where it begins at once, the loop rests meanwhile, `REST_S`
+        at most: the driver lets go of the interpreter at every statement, and would get it back
+        from a busy loop half a millisecond later each time."""
+        may_rest = self._may_rest
         future = self._put(run_id, work)
         if may_rest:
             self._rest(future)
@@ -79,23 +79,29 @@ class Writer:
         return future
 
     @property
-    def _begins_now(self) -> bool:
-        """Whether a job would be begun at once, and the loop may rest for it."""
-        due_at = max(self._next_at - SOON_S, self._rest_at)
-        return not self._is_busy and self._jobs.empty() and time.monotonic() >= due_at
+    def _may_rest(self) -> bool:
+        """Whether a job would be begun at once and alone, and the loop has worked long enough."""
+        if not self._is_local or self._is_busy or self._waiting or not self._jobs.empty():
+            return False
+        return time.monotonic() >= max(self._next_at - SOON_S, self._may_rest_at)
 
     def _rest(self, future: "Future[Any]") -> None:
         began = time.monotonic()
         with contextlib.suppress(TimeoutError):
             future.exception(REST_S)
         ended = time.monotonic()
-        self._rest_at = ended + WORK_A_REST * (ended - began)
+        self._may_rest_at = ended + WORK_A_REST * (ended - began)
 
     async def turn(self) -> None:
         """Until a commit would begin at once."""
         wait_s = self._next_at - time.monotonic()
-        if wait_s > 0:
+        if wait_s <= 0:
+            return
+        self._waiting += 1
+        try:
             await asyncio.sleep(wait_s)
+        finally:
+            self._waiting -= 1
 
     def observe_call(self, seconds: float) -> None:
         """Follow the median call with small steps (stochastic median)."""
@@ -104,11 +110,12 @@ class Writer:
         self.space_s = min(max(self.space_s, LEAST_SPACE_S), MOST_SPACE_S)
 
     def _work(self) -> None:
+        space_s = self.space_s
         try:
             while (jobs := self._next()) is not None:
                 self._is_busy = True
                 began, began_cpu = time.monotonic(), time.thread_time()
-                self._next_at = began + self.space_s
+                self._next_at = began + space_s  # as the last time, until its own work is known
                 self._commit(sorted(jobs, key=lambda job: job.run_id))
                 took = time.thread_time() - began_cpu
                 space_s = min(max(self.space_s, took / CORE_SHARE), MOST_SPACE_S)

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -196,6 +197,28 @@ async def test_a_database_that_is_away_is_told_from_a_broken_batch(writer: Write
 
     with pytest.raises(StoreUnavailable):
         await writer.submit(1, away)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the bare driver writes to SQLite only")
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_an_error_of_the_bare_driver_is_a_database_that_is_away(
+    user: User, writer: Writer, monkeypatch: pytest.MonkeyPatch, is_begun: bool
+) -> None:
+    """It refuses the run's own statement or, once that is done, the rows."""
+    run = await asyncio.to_thread(make_run, user)
+    engine, store = state(run), DatabaseStore(writer)
+    take_next = statements.take_next
+
+    def refused(*args: Any) -> Any:
+        taken = take_next(*args) if is_begun else None
+        connection.cursor().execute("PRAGMA query_only = ON")
+        return taken or take_next(*args)
+
+    monkeypatch.setattr(statements, "take_next", refused)
+    with pytest.raises(StoreUnavailable):
+        await store.commit(batch(engine, branches=[branch()]))
+    monkeypatch.undo()
+    assert (await store.commit(batch(engine, branches=[branch()]))).seq == 1
 
 
 def test_a_run_is_claimed_by_one_owner_at_a_time(user: User) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from itertools import count
@@ -90,6 +91,25 @@ async def test_the_loop_waits_for_a_slow_commit_like_for_any(writer: Writer) -> 
     assert await written
 
 
+@needs_local
+async def test_the_loop_does_not_rest_where_others_are_about_to_commit(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "REST_S", 30.0)
+    writer._next_at = time.monotonic() + 0.01
+    other = asyncio.create_task(writer.turn())
+    await asyncio.sleep(0)
+    writer._next_at = 0.0
+    loops = Loops()
+    await writer.hasten(1, lambda: None)
+    assert loops.turns > 1
+    await other
+    writer._next_at = 0.0
+    loops.turns = 0
+    await writer.hasten(1, lambda: None)
+    assert loops.turns == 0
+
+
 async def test_the_loop_does_not_rest_behind_another_commit(writer: Writer) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -118,7 +138,7 @@ async def test_after_a_rest_the_loop_works_twice_as_long(clock: Clock) -> None:
     made._rest(Done())
     for now, may_rest in ((100.005, False), (100.0119, False), (100.0121, True)):
         clock.now = now
-        assert made._begins_now is may_rest
+        assert made._may_rest is may_rest
 
 
 async def test_what_the_work_raises_arrives(writer: Writer) -> None:

@@ -151,9 +151,9 @@ class Exchange(asyncio.Protocol):
         self._unsent.append(data)
 
     def _send_unsent(self) -> None:
-        if self._unsent:
+        if self._unsent and not self._transport.is_closing():
             self._transport.write(b"".join(self._unsent))
-            self._unsent.clear()
+        self._unsent.clear()
 
     def reply(
         self, status: int, document: Mapping[str, Any], headers: Mapping[str, str] | None = None

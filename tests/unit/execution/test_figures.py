@@ -16,7 +16,8 @@ from runs.metrics.kpis import compute
 
 BRANCHES = 3
 CALL = CallSettings(connection="c", model="m", max_tokens=5)
-ENDS = (AttemptStatus.OK, AttemptStatus.ERROR, AttemptStatus.THROTTLED, AttemptStatus.ABORTED)
+ENDS = tuple(AttemptStatus(end) for end in ("ok", "error", "throttled", "aborted", "lost"))
+COSTS = st.sampled_from([0.0, 0.1, 0.25])
 
 
 class Clock:
@@ -47,31 +48,68 @@ def expected(run: RunState) -> dict[str, Any]:
     return compute(RunFigures(wall_ms=9_000, attempts=attempts, limit_in_flight=4))
 
 
-def ended(attempt: AttemptState, status: AttemptStatus, took_ms: int) -> None:
+def ended(attempt: AttemptState, status: AttemptStatus, took_ms: int, cost_usd: float) -> None:
     attempt.sent_ms = attempt.admitted_ms + 1
     attempt.ended_ms = attempt.sent_ms + took_ms
     attempt.status = status
     attempt.error_kind = "" if status is AttemptStatus.OK else "bad_reply"
-    attempt.input_tokens, attempt.output_tokens, attempt.cost_usd = 7, 5, 0.25
-    attempt.is_cost_confirmed = True
+    attempt.input_tokens, attempt.output_tokens, attempt.cost_usd = 7, 5, cost_usd
+    attempt.is_cost_confirmed = cost_usd < 0.2
+
+
+def dropped(attempt: AttemptState, at_ms: int) -> None:
+    """Never sent."""
+    attempt.status, attempt.ended_ms = AttemptStatus.ABORTED, at_ms
+    attempt.cost_usd, attempt.is_cost_confirmed = 0.0, True
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[AttemptState]:
-    """Attempts, one after the other in each branch, none after its success."""
-    attempts = []
+    """Attempts of each branch, none after its success: one after the other, or two at a time of
+    which at most one succeeds and the other is closed."""
+    attempts: list[AttemptState] = []
     for branch in range(BRANCHES):
-        now = 0
-        for number in range(1, draw(st.integers(1, 4))):
-            now += draw(st.integers(1, 900))
+        now, number, is_answered = 0, 0, False
+        for _ in range(draw(st.integers(0, 3))):
+            if is_answered:
+                break
+            now, number = now + draw(st.integers(1, 900)), number + 1
             one = AttemptState(branch, number, f"{branch}/{number}", now - 1, now)
             one.held_ms = draw(st.integers(0, 1))
-            ended(one, draw(st.sampled_from(ENDS)), draw(st.integers(0, 900)))
-            now = one.ended_ms or now
             attempts.append(one)
-            if one.status is AttemptStatus.OK:
-                break
+            if draw(st.integers(0, 5)) == 0:
+                dropped(one, now)
+                continue
+            status = draw(st.sampled_from(ENDS))
+            ended(one, status, draw(st.integers(1, 900)), draw(COSTS))
+            pair = [one]
+            if draw(st.booleans()):
+                number += 1
+                hedge = AttemptState(branch, number, f"{branch}/{number}", now, now, is_hedge=True)
+                ended(hedge, draw(st.sampled_from(ENDS)), draw(st.integers(1, 900)), draw(COSTS))
+                attempts.append(hedge)
+                pair.append(hedge)
+            is_answered = _closed_beside_a_success(pair)
+            now = max(each.ended_ms or 0 for each in pair)
     return attempts
+
+
+def _closed_beside_a_success(pair: list[AttemptState]) -> bool:
+    """Make the other's end that of a call whose twin was quicker; whether there is a success."""
+    answered = [one for one in pair if one.status is AttemptStatus.OK]
+    if not answered:
+        return False
+    winner = min(answered, key=lambda one: one.ended_ms or 0)
+    for other in pair:
+        if other is not winner and (other.ended_ms or 0) >= (winner.ended_ms or 0):
+            other.status, other.error_kind = AttemptStatus.ABORTED, "hedge"
+            other.ended_ms = winner.ended_ms
+    return True
+
+
+def _by_end(attempt: AttemptState) -> tuple[int, bool]:
+    """A loser is told before the winner that closed it."""
+    return attempt.ended_ms or 0, attempt.status is AttemptStatus.OK
 
 
 @given(histories(), st.integers(0, 12))
@@ -79,7 +117,7 @@ def test_the_order_of_ends_and_a_restart_change_nothing(
     attempts: list[AttemptState], before: int
 ) -> None:
     """`before`: so many had ended when the run was taken up."""
-    by_end = sorted(attempts, key=lambda one: one.ended_ms or 0)
+    by_end = sorted(attempts, key=_by_end)
     run = run_of(by_end[:before])
     running = figures_of(run)
     for one in by_end[before:]:
@@ -93,7 +131,7 @@ def test_the_order_of_ends_and_a_restart_change_nothing(
 
 def test_an_answer_that_came_late_counts_as_one() -> None:
     lost = AttemptState(0, 1, "u", 0, 0)
-    ended(lost, AttemptStatus.LOST, 500)
+    ended(lost, AttemptStatus.LOST, 500, 0.25)
     run = run_of([lost])
     running = figures_of(run)
     assert running.live()["wasted_usd"] == pytest.approx(0.25)
