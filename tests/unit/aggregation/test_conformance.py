@@ -3,7 +3,6 @@
 import itertools
 import json
 import random
-import time
 from collections import Counter
 
 import pytest
@@ -22,6 +21,7 @@ from runs.domain.results import (
     ContributionKind,
     OutcomeKind,
 )
+from tests.effort import Effort
 from tests.unit.aggregation.children import answered, cancelled, failed, failed_guard, spared
 from tests.unit.aggregation.methods import (
     GO_ON,
@@ -137,7 +137,7 @@ def test_no_text_makes_a_join_raise(settings, data):
     ids=lambda text: ascii(text[:12]),
 )
 def test_hostile_answers_take_no_long_time(settings, text):
-    begun = time.process_time()
+    effort = Effort()
     role = ROLES.get(type(settings), Role.SECTION)
     children = [answered(0, text), answered(1, text, role=role), answered(2, readable(settings))]
     outcome = outcome_of(settings, children)
@@ -145,7 +145,7 @@ def test_hostile_answers_take_no_long_time(settings, text):
     json.dumps(outcome.quality, allow_nan=False)
     assert all(len(c.reason) < 2_000 for c in outcome.contributions)
     assert len(outcome.detail) < 2_000
-    assert time.process_time() - begun < 5
+    assert effort.seconds() < 5
 
 
 @every_method

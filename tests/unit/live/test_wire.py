@@ -1,7 +1,5 @@
 """The format, and the one promise it rests on: old state + delta = the state now."""
 
-import time
-
 import pytest
 from django.contrib.auth.models import AbstractBaseUser, User
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 from runs.live import wire
 from runs.live.wire import Position
 from runs.models import Branch, Join, Run, row_id
+from tests.effort import Effort
 from tests.unit.live.rows import Fold, Writer, a_run
 
 JOINS, BRANCHES = 3, 12
@@ -196,7 +195,7 @@ def test_fifty_thousand_branches_are_sent_in_well_under_a_second(owner: User) ->
         ),
         batch_size=1000,
     )  # fmt: skip
-    began = time.process_time()
+    effort = Effort()
     frames = wire.encoded_frames(run.pk, 0)
-    assert time.process_time() - began < 1.0
+    assert effort.seconds() < 1.0
     assert len(frames) == 11

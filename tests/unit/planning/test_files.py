@@ -1,6 +1,5 @@
 """Configuration files: YAML in and out."""
 
-import time
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from runs.domain.errors import InvalidConfiguration
 from runs.planning.configuration import parse
 from runs.planning.files import dump_yaml, load_yaml
+from tests.effort import Effort
 from tests.unit.planning.samples import gate, sectioning, specs, voting
 
 FILE = """\
@@ -115,9 +115,9 @@ def test_every_pattern_goes_to_a_file_and_back(spec: dict[str, Any]) -> None:
 
 def test_a_large_file_is_read_in_seconds() -> None:
     text = FILE + "input:\n  rows:\n" + "    - {question: What is it, gold: 12}\n" * 20_000
-    start = time.process_time()
+    effort = Effort()
     given = load_yaml(text).input
-    assert time.process_time() - start < 10
+    assert effort.seconds() < 10
     assert given is not None
     assert given.rows is not None
     assert len(given.rows) == 20_000
