@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,13 @@ class Simulator:
     child: Child
     base_url: str
     ledger: Path
+
+    def change(self, **settings: object) -> None:
+        """How it behaves from now on; calls that have begun keep their latency."""
+        address = self.base_url.removesuffix("/v1") + "/_simulator/settings"
+        body = json.dumps(settings).encode()
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
 
     def entries(self) -> list[dict[str, Any]]:
         lines = self.ledger.read_text("utf-8").splitlines() if self.ledger.exists() else []

@@ -1,8 +1,6 @@
 """A provider's account is used up while one watches: the page says so, and the run goes on."""
 
-import json
 import re
-import urllib.request
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,19 +20,11 @@ document.addEventListener("readystatechange", () => {
 ENDED = re.compile("Decided|Tie|Undecided")
 
 
-def change(simulator: Simulator, **settings: object) -> None:
-    """Change how the simulated provider behaves, now."""
-    address = simulator.base_url.removesuffix("/v1") + "/_simulator/settings"
-    body = json.dumps(settings).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=10).close()
-
-
 def test_a_used_up_quota_is_told_while_one_watches_and_the_run_goes_on(
     page: Page, parweb: Parweb, slow_simulator: Simulator, complaints: Complaints
 ) -> None:
     open_triage(page, parweb)
-    change(slow_simulator, faults=["quota:1"])
+    slow_simulator.change(faults=["quota:1"])
     launch(page)
     expect(page.locator("#run-reason")).to_have_text(
         "The provider account behind “Simulated” has no quota left. Add credit there, then go on.",
@@ -44,7 +34,7 @@ def test_a_used_up_quota_is_told_while_one_watches_and_the_run_goes_on(
     page.add_init_script(BEFORE_THE_RUN)
     page.reload()
     expect(page.locator("#run-pill")).to_have_text("Held")  # though nothing moves any more
-    change(slow_simulator, faults=[])
+    slow_simulator.change(faults=[])
     page.get_by_role("button", name="Go on").click()
     expect(page.locator("#run-pill")).to_contain_text(ENDED, timeout=PATIENCE_MS)
     expect(page.locator("#run-reason[data-held]")).to_be_hidden()
