@@ -1,15 +1,16 @@
 """What a person should know of the money and the time of a plan before launching it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runs.domain.policies import HEDGES_AFTER
 from runs.domain.usage import Price
 from runs.planning.callers import Key
 from runs.planning.loads import Load
-from runs.planning.pace import Pace
+from runs.planning.pace import Connections, Pace
 from runs.planning.shape import Configuration
 
+MODELS_NAMED = 3
 Costs = tuple[float | None, float | None, float | None]  # least, expected, most
 
 
@@ -20,9 +21,9 @@ def warnings(
     slowest: Pace,
     costs: Costs,
     tokens_most: int,
-    seedless: Collection[str],
+    connections: Connections,
 ) -> tuple[str, ...]:
-    """`seedless`: connections whose models know no seed."""
+    """`connections` as `estimate` takes them."""
     branches = sum(load.calls_most for load in work if load.kind == "branch")
     return (
         *_of_speed(configuration, slowest, branches),
@@ -31,7 +32,8 @@ def warnings(
         *_of_prices(work, prices),
         *_of_money(configuration.limits.cost_usd, costs),
         *_of_hedges(configuration.limits.hedge, work),
-        *_of_seeds(configuration.call.seed, work, seedless),
+        *_of_seeds(configuration.call.seed, work, connections),
+        *_of_models(work, connections),
     )
 
 
@@ -124,12 +126,28 @@ def _of_hedges(share: float | None, work: Sequence[Load]) -> Iterator[str]:
         )
 
 
-def _of_seeds(seed: int | None, work: Sequence[Load], seedless: Collection[str]) -> Iterator[str]:
+def _of_seeds(seed: int | None, work: Sequence[Load], connections: Connections) -> Iterator[str]:
     if seed is None:
         return
     for name in dict.fromkeys(load.key[0] for load in work):
-        if name in seedless:
+        if connections.get(name, {}).get("is_seedless"):
             yield (
                 f"The seed is not sent to {name}: Anthropic's models know none, so the same run "
                 "may give other answers."
             )
+
+
+def _of_models(work: Sequence[Load], connections: Connections) -> Iterator[str]:
+    """Never a refusal: providers know aliases and new models that no list names."""
+    for name, model in dict.fromkeys(load.key for load in work):
+        listed = connections.get(name, {}).get("models", ())
+        if listed and model not in listed:
+            yield (
+                f"{model} is not among the models listed for {name}: its calls may be refused. "
+                f"Listed: {_named(listed)}."
+            )
+
+
+def _named(models: Sequence[str]) -> str:
+    named, others = ", ".join(models[:MODELS_NAMED]), len(models) - MODELS_NAMED
+    return f"{named} and {others:,} more" if others > 0 else named

@@ -99,8 +99,8 @@ def estimate(
     history: History | None = None,
 ) -> Estimate:
     """`connections`: by name, `in_flight`, `calls_per_minute` and `tokens_per_minute` (absent or
-    None: no limit known); `is_shared` of a model whose slots share this machine's cores, and
-    `is_seedless` of one that knows no seed."""
+    None: no limit known); `is_shared` of a model whose slots share this machine's cores,
+    `is_seedless` of one that knows no seed, and the `models` it lists (none: unknown)."""
     history = history or History()
     work = loads(configuration, plan, history)
     times = pace.call_times(configuration, work, connections, history)
@@ -141,7 +141,7 @@ def estimate(
             slowest,
             costs,
             sum(tokens_most),
-            {name for name, one in connections.items() if one.get("is_seedless")},
+            connections,
         ),
         parts=_parts(work, times, history),
     )

@@ -47,6 +47,7 @@ class Connections:
                 **{limit: getattr(row, limit) for limit in LIMITS},
                 "is_shared": row.kind == Connection.Kind.LOCAL,
                 "is_seedless": row.kind == Connection.Kind.ANTHROPIC,
+                "models": row.model_names,
             }
             for name, row in self.rows.items()
         }

@@ -250,6 +250,24 @@ def test_a_seed_that_is_not_sent_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ([], ""),
+        ([KEY[1]], ""),
+        (["a", "b", "c"], "Listed: a, b, c."),
+        (["a", "b", "c", "d", "e"], "Listed: a, b, c and 2 more."),
+    ],
+)
+def test_a_model_that_the_connection_does_not_list_is_told(listed: list[str], said: str) -> None:
+    configuration = made(voting())
+    plan = build.plan(configuration, items(1, "input", TEXT))
+    limits = {"local": {"in_flight": 8, "models": listed}}
+    warnings = estimate(configuration, plan, {KEY: PRICE}, limits).warnings
+    told = [one for one in warnings if one.startswith(f"{KEY[1]} is not among the models listed")]
+    assert [one.endswith(said) for one in told] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
     ("limits", "said"),
     [
         ({"calls": 5}, "cap of 5 calls is below the 9"),
