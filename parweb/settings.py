@@ -111,6 +111,16 @@ SQLITE_OPTIONS: dict[str, Any] = {
     ),
 }
 
+POSTGRES_OPTIONS: dict[str, Any] = {
+    # A worker that froze, or whose machine is gone, holds a run's row no longer than its lease.
+    "options": "-c idle_in_transaction_session_timeout=15s",
+    # Nobody waits for a database whose machine is gone.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
+
 
 def _database() -> dict[str, Any]:
     if not DATABASE_URL:
@@ -120,11 +130,12 @@ def _database() -> dict[str, Any]:
             "OPTIONS": SQLITE_OPTIONS,
         }
     database: dict[str, Any] = environ.Env.db_url_config(DATABASE_URL)
-    options: dict[str, Any] = database.setdefault("OPTIONS", {})
+    options: dict[str, Any] = database.get("OPTIONS", {})
     if database["ENGINE"].endswith("sqlite3"):
-        options.update(SQLITE_OPTIONS)
+        database["OPTIONS"] = options | SQLITE_OPTIONS
     else:
-        options["pool"] = {"min_size": 1, "max_size": PARWEB_DB_POOL, "timeout": 20}
+        pool = {"min_size": 1, "max_size": PARWEB_DB_POOL, "timeout": 20}
+        database["OPTIONS"] = POSTGRES_OPTIONS | options | {"pool": pool}
         database["CONN_MAX_AGE"] = 0  # the pool keeps connections, not the threads
         database["CONN_HEALTH_CHECKS"] = True
     return database

@@ -1,6 +1,8 @@
 """A cluster that loses a worker or its Redis in the middle of a run, or hears of a run too often:
 the run ends, and nothing is paid twice."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -19,10 +21,18 @@ TAKEOVER_S = 40.0  # a lease of 30 s and a sweep each 10 s
 DELIVERIES = 30
 OPEN_ATTEMPTS = "SELECT count(*) FROM runs_attempt WHERE status = 'sent'"
 RUN = "SELECT id, lease_owner, status FROM runs_run"
+FREEZES = 400  # until one falls into a transaction
+# A transaction of a worker that works is open for less.
+IN_TRANSACTION = (
+    "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' "
+    "AND datname = current_database() AND now() - state_change > interval '20 ms'"
+)
 
 
-def launch(cluster: Cluster, simulator: Simulator, tmp_path: Path) -> oracle.Launch:
-    file = oracle.run_file(tmp_path / "run.yaml", simulator.base_url, BRANCHES)
+def launch(
+    cluster: Cluster, simulator: Simulator, tmp_path: Path, branches: int = BRANCHES
+) -> oracle.Launch:
+    file = oracle.run_file(tmp_path / "run.yaml", simulator.base_url, branches)
     return oracle.launch(cluster.data, "--file", str(file), **cluster.environment)
 
 
@@ -42,11 +52,11 @@ def wait_for_owner(cluster: Cluster, pid: int, patience_s: float) -> float:
     raise AssertionError(f"Worker {pid} did not take the run over within {patience_s} s.")
 
 
-def check_whole(cluster: Cluster, launched: oracle.Launch) -> None:
+def check_whole(cluster: Cluster, launched: oracle.Launch, branches: int = BRANCHES) -> None:
     result = launched.result()
     assert result["status"] == "succeeded", result
-    assert result["branches"] == {"succeeded": BRANCHES}
-    assert len(result["contributions"]) == BRANCHES
+    assert result["branches"] == {"succeeded": branches}
+    assert len(result["contributions"]) == branches
     assert oracle.query(cluster.database_url, OPEN_ATTEMPTS) == [(0,)]
 
 
@@ -75,6 +85,41 @@ def test_another_worker_takes_over_from_a_killed_one_and_calls_no_finished_branc
     print(f"taken over {took_s:.1f} s after the kill, {len(in_flight)} calls were in flight")
 
 
+def test_another_worker_takes_over_from_one_frozen_in_the_middle_of_a_commit(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    """So stands a worker whose machine is gone: nobody closes its transaction, which holds the
+    run's row. Once it wakes up, it calls and writes nothing any more."""
+    branches = 300
+    cluster = start_cluster(workers=2)
+    simulator = start_simulator("--latency", "uniform:0.1,0.4", "--seed", "3")
+    launched = launch(cluster, simulator, tmp_path, branches)
+    oracle.wait_for_starts(simulator, branches // 3)
+    first = owner_of(cluster)
+    [second] = cluster.workers.keys() - {first}
+    freeze_in_a_commit(cluster, first)
+    before, finished = simulator.entries(), oracle.finished_uuids(cluster.database_url)
+    assert finished
+    took_s = wait_for_owner(cluster, second, TAKEOVER_S)
+    os.kill(first, signal.SIGCONT)
+    check_whole(cluster, launched, branches)
+    oracle.check_after_kill(before, finished, simulator.entries())
+    assert owner_of(cluster) == 0
+    assert cluster.workers[first].process.poll() is None, "it works on"
+    print(f"taken over {took_s:.1f} s after the freeze")
+
+
+def freeze_in_a_commit(cluster: Cluster, pid: int) -> None:
+    for _ in range(FREEZES):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.03)
+        if oracle.query(cluster.database_url, IN_TRANSACTION):
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.002)
+    raise AssertionError("The worker was never caught in the middle of a commit.")
+
+
 def test_a_message_delivered_many_times_has_the_effect_of_one(
     start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
 ) -> None:
@@ -100,7 +145,7 @@ def deliver(cluster: Cluster, run_id: int) -> None:
             app.send_task("runs.execute", (run_id,), connection=connection, queue="parweb")
 
 
-@pytest.mark.parametrize("fault", ["flushed", "killed"])
+@pytest.mark.parametrize("fault", ["flushed", "frozen", "killed"])
 def test_a_run_goes_on_without_redis(
     start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path, fault: str
 ) -> None:
@@ -108,8 +153,11 @@ def test_a_run_goes_on_without_redis(
     simulator = start_simulator("--latency", "uniform:0.1,0.3")
     launched = launch(cluster, simulator, tmp_path)
     oracle.wait_for_starts(simulator, BRANCHES // 4)
+    redis = cluster.valkey.client()
     if fault == "flushed":
-        cluster.valkey.client().flushall()
+        redis.flushall()
+    elif fault == "frozen":
+        os.kill(redis.info("server")["process_id"], signal.SIGSTOP)
     else:
         cluster.valkey.terminate()
     check_whole(cluster, launched)
