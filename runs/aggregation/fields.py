@@ -189,14 +189,12 @@ def _figures(
     ties: Sequence[str],
     result: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """`agreement`: the mean over the fields of the share that gives the leading value; `whole`:
-    answers that give the very result."""
+    """`agreement`: the mean over the fields of the share that gives the leading value, absent
+    where no answer was readable; `whole`: answers that give the very result."""
     spelled = jsontext.comparable(result)
     shares = [ballot.most / len(readable) for ballot in ballots.values()]
-    return {
+    found: dict[str, Any] = {
         "read": len(readable),
-        "agreement": sum(shares) / len(shares) if shares else 1.0,
-        "least_agreement": min(shares, default=1.0),
         "whole": sum(jsontext.comparable(entry.data) == spelled for entry in readable),
         "field_ties": list(ties)[:MOST_LISTED],
         "fields": {
@@ -205,6 +203,10 @@ def _figures(
         },
         "fields_others": max(len(ballots) - MOST_LISTED, 0),
     }
+    if readable:
+        found["agreement"] = sum(shares) / len(shares) if shares else 1.0
+        found["least_agreement"] = min(shares, default=1.0)
+    return found
 
 
 def _of_field(ballot: Ballot, read: int, is_tied: bool) -> dict[str, Any]:

@@ -76,20 +76,21 @@ def figures(entries: Sequence[Entry]) -> dict[str, Any]:
 
 
 def figures_of(tally: Tally) -> dict[str, Any]:
-    """Figures of a vote: tally (votes), agreement (the leader's share of the weight, 0..1), margin
-    and entropy (bits) by weight. Where votes differ in weight, `weights` and `weight` say it."""
+    """Figures of a vote: tally (votes), agreement (the leader's share of the weight, 0..1; absent
+    where nothing was readable), margin and entropy (bits) by weight. Where votes differ in weight,
+    `weights` and `weight` say it."""
     listed = dict(list(tally.votes.items())[:MOST_LISTED])
-    most = max(tally.weights.values(), default=0)
     found = {
         "votes": tally.total,
         "values": len(tally.votes),
         "tally": listed,
         "tally_others": tally.total - sum(listed.values()),
         "leaders": list(tally.leaders[:MOST_LISTED]),
-        "agreement": float(most / tally.weight) if tally.weight else 0.0,
         "margin": number(tally.margin),
         "entropy": entropy_bits(tally.weights.values()),
     }
+    if tally.weight:
+        found["agreement"] = float(max(tally.weights.values()) / tally.weight)
     if tally.is_weighted:
         found["weights"] = {value: number(tally.weights[value]) for value in listed}
         found["weight"] = number(tally.weight)

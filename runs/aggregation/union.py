@@ -160,12 +160,13 @@ def _figures(
 ) -> dict[str, Any]:
     """`named`: different items; `items`: those in the list; `mentions`: as answers named them;
     `folded`: mentions that were duplicates; `alike`: spellings folded by likeness; `support`:
-    items by the answers that name them; `agreement`: the mean share of answers behind an item."""
+    items by the answers that name them; `agreement`: the mean share of answers behind an item,
+    absent where none is named."""
     mentions = sum(len(entry.data) for entry in readable)
     supports = [found.support for found in named.values()]
     by_support = sorted(Counter(supports).items())
     best = sorted(named.values(), key=lambda found: -found.support)[:MOST_LISTED]
-    return {
+    found = {
         "read": len(readable),
         "needed": needed,
         "items": sum(support >= needed for support in supports),
@@ -175,10 +176,12 @@ def _figures(
         "folded": mentions - len(named),
         "alike": sum(key != canonical for key, canonical in folded.items()),
         "support": {str(support): count for support, count in by_support},
-        "agreement": sum(supports) / len(supports) / len(readable) if supports else 0.0,
         "sources": [_listed(found, needed) for found in best],
         "sources_others": len(named) - len(best),
     }
+    if supports:
+        found["agreement"] = sum(supports) / len(supports) / len(readable)
+    return found
 
 
 def _listed(found: Named, needed: int) -> dict[str, Any]:

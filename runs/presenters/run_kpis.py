@@ -171,9 +171,8 @@ def _agreement(run: Mapping[str, Any]) -> Cell:
     votes = sorted(run["tally"].values(), reverse=True)
     tip = "Share of the readable votes that the leader has."
     if not votes:
-        return Cell(
-            "quality", "Agreement", tip, figures.NOTHING, "", (Part("no readable vote yet"),), ()
-        )
+        none = "no readable vote yet" if run["ended_ms"] is None else "no readable vote"
+        return Cell("quality", "Agreement", tip, figures.NOTHING, "", (Part(none),), ())
     share = votes[0] / sum(votes)
     second = votes[1] if len(votes) > 1 else 0
     parts = [Part(f"{figures.thousands(votes[0])} to {figures.thousands(second)}")]

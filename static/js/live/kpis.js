@@ -106,7 +106,10 @@ function throttled(run) {
 
 function agreement(run) {
   const votes = Object.values(run.tally).sort((a, b) => b - a);
-  if (!votes.length) return cell("quality", "Agreement", NOTHING, "", [part("no readable vote yet")], []);
+  if (!votes.length) {
+    const none = run.ended_ms === null ? "no readable vote yet" : "no readable vote";
+    return cell("quality", "Agreement", NOTHING, "", [part(none)], []);
+  }
   const sum = votes.reduce((a, b) => a + b, 0);
   const parts = [part(`${thousands(votes[0])} to ${thousands(votes[1] ?? 0)}`)];
   if (votes.length > 2) parts.push(part(`${thousands(votes.length)} different answers`));

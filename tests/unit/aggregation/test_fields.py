@@ -157,6 +157,7 @@ def test_a_combination_that_breaks_the_schema_is_told():
 def test_a_schema_that_cannot_be_used_makes_nothing_readable_and_nothing_raise(schema, said):
     outcome = fields(objects({"a": "x"}), schema=schema)
     assert outcome.kind is OutcomeKind.NO_QUORUM
+    assert not {"agreement", "least_agreement"} & outcome.quality.keys()
     assert said in outcome.contributions[0].reason
 
 

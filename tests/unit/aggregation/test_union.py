@@ -81,6 +81,7 @@ def test_more_than_half_and_all_are_of_the_answers_that_were_read():
 def test_where_more_answers_are_needed_than_were_read_there_is_no_list():
     outcome = union([answered(0, "a"), answered(1, "a"), failed(2)], least_support=3)
     assert (outcome.kind, outcome.value) == (OutcomeKind.NO_QUORUM, None)
+    assert "agreement" not in outcome.quality
     assert outcome.detail == "An item needs 3 answers that name it; 2 answers could be read."
 
 
