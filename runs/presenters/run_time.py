@@ -85,6 +85,12 @@ class Verdict:
     is_grave: bool = False
 
 
+OF_PACE = frozenset({"full", "at_the_limit", "tail"})
+IN_VAIN = Verdict(
+    "failed", "fail", "No call succeeded.", "That comes first: the checks on the join tell why."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TimeSpent:
     verdict: Verdict
@@ -104,8 +110,14 @@ def time_spent(run: Run) -> TimeSpent | None:
         for key, (pattern, words) in LABELS.items()
         if where.get(key, 0) >= LEAST_SEEN * wall
     )
-    found = verdict(run.kpis, where, wall)
+    found = IN_VAIN if _is_in_vain(run, where) else verdict(run.kpis, where, wall)
     return TimeSpent(found, stretches, tuple(_facts(run, where, wall)), _hint(run.kpis))
+
+
+def _is_in_vain(run: Run, where: Mapping[str, float]) -> bool:
+    """Whether calls went on unhindered and none succeeded: more pace is no advice then."""
+    is_unhindered = max(where, key=lambda key: where[key]) in OF_PACE
+    return is_unhindered and bool(run.kpis.get("attempts")) and not run.counts.get("succeeded")
 
 
 def verdict(kpis: Mapping[str, Any], where: Mapping[str, float], wall: float) -> Verdict:

@@ -318,6 +318,24 @@ def test_the_head_tells_of_a_cap_and_repeats_no_verdict(
     assert ('id="run-reason"' in page) is is_told
 
 
+@pytest.mark.parametrize(
+    ("succeeded", "where", "said"),
+    [
+        (0, {"at_the_limit": 8.0, "outage": 2.0}, "No call succeeded."),
+        (1, {"at_the_limit": 8.0, "outage": 2.0}, "the limit on calls in flight"),
+        (0, {"at_the_limit": 2.0, "outage": 8.0}, "an outage of the provider"),
+    ],
+)
+def test_a_run_in_vain_is_told_nothing_of_its_pace(
+    signed_in: Client, ended_vote: Run, succeeded: int, where: dict[str, float], said: str
+) -> None:
+    kpis = {**ended_vote.kpis, "attempts": 3, "where": where}
+    counts = {"succeeded": succeeded, "failed": 3 - succeeded}
+    Run.objects.filter(pk=ended_vote.pk).update(kpis=kpis, counts=counts)
+    bound = body(signed_in, f"/runs/{ended_vote.pk}/").partition('class="bound"')[2]
+    assert said in bound.partition("</p>")[0]
+
+
 def early(user: User, **values: Any) -> Run:
     """A vote of at most nine, of which four were asked: three answered, one failed."""
     spec = voting_spec(votes={"samples": 9, "stop": "confident"})
