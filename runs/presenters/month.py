@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runs.presenters import figures
-from runs.presenters.run_kpis import Bar, Cell, Part
+from runs.presenters.run_kpis import Bar, Cell, Part, held_a_call
 
 Kpis = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ def _throttled(runs: Sequence[Kpis]) -> Cell:
     value = figures.percent(refused / attempts if attempts else 0, 1)[:-1]
     parts = (
         Part(f"{figures.thousands(refused)} of {figures.plural(int(attempts), 'call')}"),
-        Part(f" · {figures.seconds(_sum(runs, 'held_s'))} held"),
+        Part(f" · {held_a_call(_sum(runs, 'held_s'), int(attempts))}"),
     )
     bars = (Bar("held", _percent(refused, attempts)),) if refused else ()
     tip = "Calls that providers refused with “too many”, of all calls."

@@ -156,15 +156,21 @@ def _throttled(run: Mapping[str, Any]) -> Cell:
     share = throttled / attempts if attempts else 0.0
     parts = [Part(f"{figures.thousands(throttled)} of {figures.plural(attempts, 'call')}")]
     reason = kpis.get("held_reason") if run["ended_ms"] is None else ""
-    held = Part(f"{figures.seconds(kpis.get('held_s') or 0)} held")
+    held = Part(held_a_call(kpis.get("held_s") or 0, attempts))
     parts.append(Part(f"held now: {reason}", "bad") if reason else held)
     tip = (
         "Calls that the provider refused with “too many”. "
-        "Held: time that calls waited here so as not to be refused."
+        "Held: time that a call waited here so as not to be refused, in the mean."
     )
     value = figures.percent(share, 1)[:-1]
     bars = (Bar("held", _share(throttled, attempts)),) if throttled else ()
     return Cell("throttled", "Throttled", tip, value, "%", _joined(parts), bars)
+
+
+def held_a_call(held_s: float, calls: int) -> str:
+    """Their sum says little: a hundred calls that wait side by side for a second are no delay of
+    a hundred."""
+    return f"held {figures.seconds(held_s / calls)} a call" if held_s and calls else "none held"
 
 
 def _agreement(run: Mapping[str, Any]) -> Cell:

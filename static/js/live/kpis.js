@@ -98,11 +98,14 @@ function throttled(run) {
   const reason = run.ended_ms === null ? run.kpis.held_reason : "";
   const sub = dotted([
     part(`${thousands(refused)} of ${plural(attempts, "call")}`),
-    reason ? part(`held now: ${reason}`, "bad") : part(`${seconds(run.kpis.held_s || 0)} held`),
+    reason ? part(`held now: ${reason}`, "bad") : part(heldACall(run.kpis.held_s || 0, attempts)),
   ]);
   const value = percent(attempts ? refused / attempts : 0, 1).slice(0, -1);
   return cell("throttled", "Throttled", value, "%", sub, refused ? [bar("held", refused, attempts)] : []);
 }
+
+const heldACall = (held, calls) =>
+  held && calls ? `held ${seconds(held / calls)} a call` : "none held";
 
 function agreement(run) {
   const votes = Object.values(run.tally).sort((a, b) => b - a);
