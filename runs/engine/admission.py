@@ -22,10 +22,12 @@ class Room:
         self.is_shut = False
         self.peak = 0
         self.waiting = 0  # lanes with a call that the cap holds back
+        self.short_of = ""  # the cap of the budget that the next call does not fit under
         self._changed = asyncio.Event()
 
     def take(self) -> None:
         self.in_flight += 1
+        self.short_of = ""
         self.peak = max(self.peak, self.in_flight)
 
     def give(self) -> None:
@@ -70,6 +72,8 @@ class Lane:
         self._room = room
         self._admit = admit
         self._queue: deque[BranchState] = deque()
+        self._held_s = 0.0  # by the rate limit, of the last wait for a permit
+        self._short_since_ms: int | None = None
         self._arrived = asyncio.Event()
 
     def push(self, branch: BranchState, now_ms: int, *, first: bool = False) -> None:
@@ -80,6 +84,18 @@ class Lane:
         else:
             self._queue.append(branch)
         self._arrived.set()
+
+    def short(self, now_ms: int) -> None:
+        """The next branch does not fit the caps; noted until one is admitted."""
+        if self._short_since_ms is None:
+            self._short_since_ms = now_ms
+
+    def waited_ms(self, now_ms: int) -> tuple[int, int]:
+        """How long the branch now admitted, being the next one, waited for the rate limit, and
+        before that for room under the caps."""
+        limited, since = round(self._held_s * 1000), self._short_since_ms
+        self._short_since_ms = None
+        return limited, 0 if since is None else max(now_ms - since - limited, 0)
 
     @property
     def is_awaited(self) -> bool:
@@ -93,7 +109,9 @@ class Lane:
         for number in count(1):
             await self._some_queued()
             await self._room.wait()
+            held_before_s = self.limiter.blocked_s()
             permit = await self.limiter.acquire()
+            self._held_s = self.limiter.blocked_s() - held_before_s
             branch = None if self._room.is_full else self._next()  # another lane may have filled it
             if branch is None:
                 self.limiter.release(permit)

@@ -66,6 +66,7 @@ class Calls:
         """Note the intent; the socket opens after its commit."""
         now = self._clock.now_ms()
         held_ms = round((lane.limiter.blocked_s() - branch.blocked_at_queue_s) * 1000)
+        limited_ms, short_ms = lane.waited_ms(now)
         self._run.move(branch, BranchStatus.RUNNING)
         branch.input_hash = blake2b(prompt.encode(), digest_size=16).hexdigest()
         branch.held_ms += held_ms
@@ -81,6 +82,8 @@ class Calls:
             reserved_tokens=reserved.tokens,
             held_ms=held_ms,
             held_reason="rate_limit" if held_ms > 0 else "",
+            limited_ms=limited_ms,
+            short_ms=short_ms,
         )
         self._take_off(Flight(Entry.into(lane, permit, prompt, branch), branch, attempt, prompt))
 

@@ -182,7 +182,8 @@ class Coordinator:
 
     def _live(self) -> dict[str, Any]:
         reasons = (lane.limiter.held_reason for lane in self._lanes.values())
-        return {**self._figures.live(), "held_reason": next(filter(None, reasons), "")}
+        reason = "" if self._is_ending else next(filter(None, reasons), self._room.short_of)
+        return {**self._figures.live(), "held_reason": reason}
 
     def fenced(self) -> None:
         """Somebody else holds the run now."""
@@ -239,6 +240,8 @@ class Coordinator:
             self._joining.admitted()
             return True
         if self._room.in_flight:
+            self._room.short_of = "" if self._why_no_more else cap
+            lane.short(self._clock.now_ms())
             return False
         lane.limiter.release(permit)
         self._call_no_more(cap)

@@ -28,6 +28,8 @@ class AttemptState:
     ended_ms: int | None = None
     held_ms: int = 0
     held_reason: str = ""
+    limited_ms: int | None = None  # as the next one in its queue; None: under an earlier owner
+    short_ms: int = 0
     status_code: int | None = None
     retry_after_s: float | None = None
     error_kind: str = ""

@@ -126,6 +126,8 @@ def attempt_figures(branch: BranchState, attempt: AttemptState) -> AttemptFigure
         first_token_ms=attempt.first_token_ms,
         ended_ms=attempt.ended_ms,
         held_ms=attempt.held_ms,
+        limited_ms=attempt.limited_ms,
+        short_ms=attempt.short_ms,
         is_backoff=attempt.number > 1 and not attempt.is_hedge,
         input_tokens=attempt.input_tokens,
         output_tokens=attempt.output_tokens,

@@ -60,6 +60,7 @@ WHERE: Mapping[str, str] = {
     "join": "Only calls of a join were in flight: merging or judging.",
     "outage": "The provider answered nobody, and calls waited for it to come back.",
     "rate_limit": "A call waited for the provider's rate limit.",
+    "budget": "A call waited for room under the run's caps, which open calls held back.",
     "at_the_limit": "A call was ready and waited for a slot.",
     "backoff": "A branch waited to try again after an error, and a slot was free.",
     "tail": "Nothing waited and less than half the peak was in flight.",

@@ -20,7 +20,10 @@ JOIN_ROLES = frozenset({Role.MERGE, Role.JUDGE})
 class AttemptFigures(NamedTuple):
     """One request of a branch. A named tuple, since a run may have a hundred thousand of them.
 
-    `ready_ms` → `admitted_ms`: waiting for a slot, of it the last `held_ms` for the rate limit.
+    `ready_ms` → `admitted_ms`: waiting for a slot, while the rate limit held its queue for
+    `held_ms`. Of this, the last `limited_ms` are those in which it was the next one in its queue
+    and the rate limit held it (None: not known, and `held_ms` stands for it), and `short_ms` before
+    those in which it was the next one and did not fit the run's caps.
     `sent_ms` → `ended_ms`: the call; None where it was never sent, or is still open. `is_backoff`:
     the time since the branch's previous attempt was backoff, unless that one was throttled.
     `cost_usd` None where unknown: then it counts at `reserved_usd`. `is_confirmed`: False where
@@ -36,6 +39,8 @@ class AttemptFigures(NamedTuple):
     first_token_ms: int | None
     ended_ms: int | None
     held_ms: int = 0
+    limited_ms: int | None = None
+    short_ms: int = 0
     is_backoff: bool = False
     input_tokens: int | None = None
     output_tokens: int | None = None

@@ -12,7 +12,7 @@ from runs.domain.states import AttemptStatus
 from runs.metrics.figures import JOIN_ROLES, AttemptFigures, RunFigures, Span
 
 LABELS = (
-    *("down", "held", "join", "outage", "rate_limit"),
+    *("down", "held", "join", "outage", "rate_limit", "budget"),
     *("at_the_limit", "backoff", "tail", "full"),
 )
 """In order: an instant gets the first that fits. A wait to try again costs nothing while no slot is
@@ -22,9 +22,10 @@ free: then others wait for one, or all are in flight."""
 # end counts all kinds in one addition. 24 bits a kind are enough for 16 million attempts.
 _BITS = 24
 _MASK = (1 << _BITS) - 1
-_CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _DOWN, _QUOTA, _OUTAGE, _PERSON = (
-    1 << (_BITS * kind) for kind in range(9)
+_CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _BUDGET, _DOWN, _QUOTA, _OUTAGE, _PERSON = (
+    1 << (_BITS * kind) for kind in range(10)
 )
+_BRIDGED_MS = 10  # between one call's wait at the gate and the next one's: the same wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def _label(state: int, peak: int, limit: int | None) -> str:
         ("join", joins and not children),
         ("outage", _count(state, _OUTAGE) and is_awaited),
         ("rate_limit", _count(state, _RATE)),
+        ("budget", _count(state, _BUDGET)),
         ("at_the_limit", waits),
         ("backoff", backoffs and is_slot_free),
         ("tail", 2 * in_flight < peak),
@@ -132,21 +134,32 @@ def _of_attempts(
     """Waits and calls. Between two attempts of a branch lies backoff, or the provider's wish to
     wait after it throttled."""
     previous: dict[int, AttemptFigures] = {}
+    holds: dict[int, list[Span]] = {_RATE: [], _BUDGET: []}
     for attempt in sorted(attempts, key=attrgetter("ready_ms")):
         held_from = attempt.admitted_ms
-        if attempt.held_ms:
-            held_from = max(held_from - _held_ms(attempt, outages), attempt.ready_ms)
-            yield _RATE, held_from, attempt.admitted_ms
+        if attempt.held_ms or attempt.limited_ms:
+            held_from = max(held_from - _limited_ms(attempt, outages), attempt.ready_ms)
+            holds[_RATE].append((held_from, attempt.admitted_ms))
+        if attempt.short_ms:
+            fits_at, held_from = held_from, max(held_from - attempt.short_ms, attempt.ready_ms)
+            holds[_BUDGET].append((held_from, fits_at))
         yield _WAITS, attempt.ready_ms, held_from
         before = previous.get(attempt.branch)
         if before is not None and before.ended_ms is not None:
-            yield _between(attempt, before), before.ended_ms, attempt.ready_ms
+            kind = _between(attempt, before)
+            if kind == _RATE:
+                holds[_RATE].append((before.ended_ms, attempt.ready_ms))
+            else:
+                yield kind, before.ended_ms, attempt.ready_ms
         if before is None or not attempt.is_hedge or _ended_after(attempt, before):
             previous[attempt.branch] = attempt
         if attempt.sent_ms is not None:
             is_open = attempt.status == AttemptStatus.SENT
             end = attempt.ended_ms if attempt.ended_ms is not None else wall_ms if is_open else 0
             yield _JOINS if attempt.role in JOIN_ROLES else _CALLS, attempt.sent_ms, end
+    for kind, spans in holds.items():
+        for start, end in _disjoint((span for span in spans if span[0] < span[1]), _BRIDGED_MS):
+            yield kind, start, end
 
 
 def _ended_after(hedge: AttemptFigures, first: AttemptFigures) -> bool:
@@ -154,9 +167,12 @@ def _ended_after(hedge: AttemptFigures, first: AttemptFigures) -> bool:
     return (hedge.ended_ms or 0) > (first.ended_ms or 0)
 
 
-def _held_ms(attempt: AttemptFigures, outages: Sequence[Span]) -> int:
-    """What it waited for the rate limit; the gate was shut during outages, too."""
-    if not attempt.held_ms or not outages:
+def _limited_ms(attempt: AttemptFigures, outages: Sequence[Span]) -> int:
+    """What it waited for the rate limit, being the next one; where only the wait of its queue is
+    known, that, less outages: the gate was shut during those, too."""
+    if attempt.limited_ms is not None:
+        return attempt.limited_ms
+    if not outages:
         return attempt.held_ms
     ready, admitted = attempt.ready_ms, attempt.admitted_ms
     silent = sum(max(min(end, admitted) - max(start, ready), 0) for start, end in outages)
@@ -169,11 +185,11 @@ def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:
     return _BACKOFFS if attempt.is_backoff or before.status == AttemptStatus.ERROR else _WAITS
 
 
-def _disjoint(spans: Iterable[Span]) -> list[Span]:
-    """The same instants as spans that do not overlap."""
+def _disjoint(spans: Iterable[Span], gap: int = 0) -> list[Span]:
+    """The same instants, and gaps no longer than this, as spans that do not overlap."""
     merged: list[Span] = []
     for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
+        if merged and start <= merged[-1][1] + gap:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))

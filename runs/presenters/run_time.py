@@ -15,6 +15,7 @@ LABELS = {
     "full": ("s", "working, nothing waits"),
     "at_the_limit": ("slot", "slot"),
     "rate_limit": ("t", "rate limit"),
+    "budget": ("budget", "run’s cap"),
     "outage": ("o", "outage"),
     "backoff": ("w", "next try"),
     "tail": ("tail", "straggler tail"),
@@ -31,6 +32,10 @@ LOSSES = {
     "rate_limit": (
         "the provider’s rate limit",
         "More in flight will not help: a higher limit, another key or another model will.",
+    ),
+    "budget": (
+        "waiting for room under the run’s cap",
+        "Open calls hold back what they can take at most: a higher cap lets more go on at once.",
     ),
     "outage": (
         "an outage of the provider",

@@ -45,6 +45,34 @@ def test_the_rate_limit_holds_the_last_part_of_a_wait():
     assert where(attempts, 3000) == {"at_the_limit": 1500, "rate_limit": 500, "full": 1000}
 
 
+def test_a_limit_that_held_the_queue_early_does_not_hold_who_comes_late():
+    """Ten slots, the rate limit for half a second, then slots alone: the last one was admitted
+    2.5 s after it was ready, and the rate limit held its queue for 0.5 s of them."""
+    attempts = [
+        call(0, ended=3000),
+        call(1, sent=500, ended=3000, ready=0, held=500, limited_ms=500),
+        call(2, sent=2500, ended=3000, ready=0, held=500, limited_ms=0),
+    ]
+    assert where(attempts, 3000) == {"rate_limit": 500, "at_the_limit": 2000, "full": 500}
+
+
+def test_calls_that_the_gate_lets_in_one_after_the_other_wait_without_gaps():
+    attempts = [
+        call(n, sent=20 * n, ended=2000, ready=0, held=20 * n, limited_ms=17) for n in range(1, 51)
+    ]
+    assert where(attempts, 1000) == {"at_the_limit": 3, "rate_limit": 997}
+
+
+def test_room_under_a_cap_is_waited_for_before_the_rate_limit():
+    attempts = [
+        call(0, ended=1500),
+        call(1, sent=1000, ended=1500, ready=0, held=100, limited_ms=100, short_ms=600),
+    ]
+    assert where(attempts, 1500) == {
+        "at_the_limit": 300, "budget": 600, "rate_limit": 100, "full": 500,
+    }  # fmt: skip
+
+
 def test_between_a_failed_try_and_the_next_lies_backoff():
     attempts = [
         call(0, status="error"),
@@ -151,6 +179,8 @@ def any_attempt(draw):
         first_token_ms=None,
         ended_ms=draw(st.sampled_from([None, start + wait + length])),
         held_ms=held,
+        limited_ms=draw(st.sampled_from([None, 0, held])),
+        short_ms=draw(st.integers(0, 400)),
         is_backoff=draw(st.booleans()),
         is_hedge=draw(st.booleans()),
     )
@@ -212,6 +242,7 @@ def test_every_label_can_be_seen(label):
         call(5, sent=2000, ended=6000),
         call(6, sent=2000, ended=4000),
         call(7, sent=6000, ended=7000, role="merge"),
+        call(8, sent=1400, ended=1500, ready=1200, short_ms=100),
     ]
     spans = {
         "down_spans_ms": [(100, 200)],
