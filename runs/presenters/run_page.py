@@ -30,6 +30,7 @@ FILTER_WORDS = {
     "waiting": "Waiting",
     "done": "Done",
     "failed": "Failed",
+    "left_out": "Left out",
 }
 
 

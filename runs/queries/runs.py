@@ -39,8 +39,9 @@ FILTERS = {
     "all": (),
     "live": (BranchStatus.RUNNING,),
     "waiting": (BranchStatus.PENDING,),
-    "done": (BranchStatus.SUCCEEDED, BranchStatus.CANCELLED, BranchStatus.SPARED),
+    "done": (BranchStatus.SUCCEEDED,),
     "failed": (BranchStatus.FAILED,),
+    "left_out": (BranchStatus.CANCELLED, BranchStatus.SPARED),
 }
 # What branches can be sorted by.
 SORTS = {
@@ -229,7 +230,8 @@ def branch_count(run: Run, state: str) -> int:
 
 
 def last_to_end(run: Run) -> BranchRow | None:
-    """The branch whose end was the last of the children."""
+    """The branch whose end was the last of the children that were called."""
     rows = Branch.objects.filter(run=run, role__in=CHILD_ROLES, ended_ms__isnull=False)
-    found = _as_rows(rows.exclude(status=BranchStatus.SPARED).order_by("-ended_ms")[:1])
+    called = rows.exclude(status=BranchStatus.SPARED).filter(sent_ms__isnull=False)
+    found = _as_rows(called.order_by("-ended_ms")[:1])
     return found[0] if found else None

@@ -306,16 +306,17 @@ def test_the_number_of_queries_does_not_grow_with_branches(
     assert queries(few) == queries(many) <= 40
 
 
+@pytest.mark.parametrize("path", ["", "panel"])
 @pytest.mark.parametrize(
     ("reason", "is_told"),
     [("Said once.", False), ("The run's cap of 8 calls was reached.", True)],
 )
 def test_the_head_tells_of_a_cap_and_repeats_no_verdict(
-    signed_in: Client, ended_vote: Run, reason: str, is_told: bool
+    signed_in: Client, ended_vote: Run, reason: str, is_told: bool, path: str
 ) -> None:
     Run.objects.filter(pk=ended_vote.pk).update(reason=reason)
-    page = signed_in.get(f"/runs/{ended_vote.pk}/").text
-    assert ('id="run-reason"' in page) is is_told
+    page = signed_in.get(f"/runs/{ended_vote.pk}/{path}").text
+    assert ('class="lead" id="run-reason"' in page) is is_told
 
 
 @pytest.mark.parametrize(
@@ -357,6 +358,15 @@ def test_a_vote_that_may_stop_early_says_how_many_there_may_be_and_then_how_many
     assert f"Voting · 4 of 9 votes asked, {stops}" in ended
     going_on = body(signed_in, f"/runs/{early(user, status='running').pk}/")
     assert f"Voting · up to 9 votes, {stops}" in going_on
+
+
+def test_what_was_left_out_is_not_among_what_is_done(
+    signed_in: Client, user: User, ended_vote: Run
+) -> None:
+    page = body(signed_in, f"/runs/{early(user).pk}/?state=left_out")
+    for word, count in (("All", 6), ("Done", 4), ("Failed", 1), ("Left out", 1)):
+        assert f"{word} <span data-count>{count}</span>" in page
+    assert 'data-filter="left_out" hidden' in body(signed_in, f"/runs/{ended_vote.pk}/")
 
 
 def test_a_vote_of_all_is_told_as_it_is(signed_in: Client, ended_vote: Run) -> None:

@@ -142,7 +142,7 @@ export class Timeline {
   }
 
   drawChips() {
-    const counts = { all: 0, live: 0, waiting: 0, done: 0, failed: 0 };
+    const counts = { all: 0, live: 0, waiting: 0, done: 0, failed: 0, left_out: 0 };
     const shown = [];
     for (const row of this.branches) {
       if (!row) continue;
@@ -153,7 +153,9 @@ export class Timeline {
     }
     this.shown = this.parts && this.filter === "all" ? this.byLevel(shown) : shown;
     for (const chip of this.section.querySelectorAll("[data-filter]")) {
-      put(chip.querySelector("[data-count]"), thousands(counts[chip.dataset.filter]));
+      const { filter } = chip.dataset;
+      put(chip.querySelector("[data-count]"), thousands(counts[filter]));
+      if (filter === "left_out") chip.hidden = !counts[filter] && this.filter !== filter;
     }
   }
 
@@ -322,7 +324,8 @@ export class Timeline {
 
 const NONE = { line: [], shut: [], silent: [], marks: [] };
 const STATES = {
-  pending: "waiting", running: "live", succeeded: "done", failed: "failed", cancelled: "done", spared: "done",
+  pending: "waiting", running: "live", succeeded: "done", failed: "failed",
+  cancelled: "left_out", spared: "left_out",
 };
 
 function limitWords(levels, isOpen) {
