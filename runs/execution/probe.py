@@ -20,7 +20,7 @@ def test_connection(
         return False, error.message, []
     except TimeoutError:
         return False, f"No answer within {PROBE_S:.0f} seconds.", []
-    return True, _offer(models), models
+    return True, _offer(models, connection.model_names), models
 
 
 def default_models(kind: str) -> tuple[str, ...]:
@@ -30,10 +30,16 @@ def default_models(kind: str) -> tuple[str, ...]:
     return (simulated.SIMULATED_MODEL,) if kind == Connection.Kind.SIMULATED else ()
 
 
-def _offer(models: list[str]) -> str:
+def _offer(models: list[str], listed: list[str]) -> str:
+    """What is on offer, and how it differs from what is listed here."""
     if not models:
         return "It answers, but offers no model. Load one there, or enter the names yourself."
-    return f"It answers and offers {len(models)} model{'s' if len(models) > 1 else ''}."
+    told = f"It answers and offers {len(models)} model{'s' if len(models) > 1 else ''}"
+    if listed and (new := len(set(models) - set(listed))):
+        told += f", {new} of them not listed here"
+    if gone := [name for name in listed if name not in models]:
+        told += f". Listed here, but not on offer: {', '.join(gone)}"
+    return f"{told}."
 
 
 async def _models(connection: Connection, private_hosts: tuple[str, ...]) -> list[str]:

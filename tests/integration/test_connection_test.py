@@ -76,6 +76,23 @@ def test_it_says_what_the_provider_answered(
     assert is_ok is told.startswith("It answers")
 
 
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        ([], "It answers and offers 2 models."),
+        (["a", "b"], "It answers and offers 2 models."),
+        (["a"], "It answers and offers 2 models, 1 of them not listed here."),
+        (["a", "b", "c"], "It answers and offers 2 models. Listed here, but not on offer: c."),
+    ],
+)
+def test_it_says_how_the_offer_differs_from_the_list(
+    listed: list[str], told: str, serve: Serve
+) -> None:
+    base_url = serve(200, {"data": [{"id": "a"}, {"id": "b"}]})
+    row = Connection(name="Mine", kind="openai_compatible", base_url=base_url, model_names=listed)
+    assert probe.test_connection(row, private_hosts=(HOST,)) == (True, told, ["a", "b"])
+
+
 @KINDS
 def test_it_says_where_nothing_can_answer(kind: str, serve: Serve) -> None:
     closed = f"http://{HOST}:{free_port()}/v1"
