@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.models import Branch, Item, Join, Outcome, Run, row_id
-from tests.factories import make_attempt, make_branch, make_run, sectioning_spec, voting_spec
+from tests.factories import make_attempt, make_branch, make_run, sectioning_spec
 
 pytestmark = pytest.mark.django_db
 ENDED = {"status": "succeeded", "seq": 9, "kpis": {"wall_s": 3.2, "attempts": 3}}
@@ -335,38 +335,6 @@ def test_a_run_in_vain_is_told_nothing_of_its_pace(
     Run.objects.filter(pk=ended_vote.pk).update(kpis=kpis, counts=counts)
     bound = body(signed_in, f"/runs/{ended_vote.pk}/").partition('class="bound"')[2]
     assert said in bound.partition("</p>")[0]
-
-
-def early(user: User, **values: Any) -> Run:
-    """A vote of at most nine, of which four were asked: three answered, one failed."""
-    spec = voting_spec(votes={"samples": 9, "stop": "confident"})
-    run = make_run(user, **{"status": "succeeded", "spec": spec, **values})
-    Run.objects.filter(pk=run.pk).update(branches_planned=9)
-    for number, status in enumerate(["succeeded"] * 3 + ["failed"]):
-        make_branch(run, number, status=status, sent_ms=20)
-    make_branch(run, 4, status="spared")
-    make_branch(run, 5, status="succeeded", role="judge", sent_ms=900)
-    return run
-
-
-@pytest.mark.parametrize("path", ["", "panel"])
-def test_a_vote_that_may_stop_early_says_how_many_there_may_be_and_then_how_many_were(
-    signed_in: Client, user: User, path: str
-) -> None:
-    stops = "majority · stops when 95% sure to win the full vote"
-    ended = body(signed_in, f"/runs/{early(user).pk}/{path}")
-    assert f"Voting · 4 of 9 votes asked, {stops}" in ended
-    going_on = body(signed_in, f"/runs/{early(user, status='running').pk}/")
-    assert f"Voting · up to 9 votes, {stops}" in going_on
-
-
-def test_what_was_left_out_is_not_among_what_is_done(
-    signed_in: Client, user: User, ended_vote: Run
-) -> None:
-    page = body(signed_in, f"/runs/{early(user).pk}/?state=left_out")
-    for word, count in (("All", 6), ("Done", 4), ("Failed", 1), ("Left out", 1)):
-        assert f"{word} <span data-count>{count}</span>" in page
-    assert 'data-filter="left_out" hidden' in body(signed_in, f"/runs/{ended_vote.pk}/")
 
 
 def test_a_vote_of_all_is_told_as_it_is(signed_in: Client, ended_vote: Run) -> None:
