@@ -112,8 +112,6 @@ SQLITE_OPTIONS: dict[str, Any] = {
 }
 
 POSTGRES_OPTIONS: dict[str, Any] = {
-    # A worker that froze, or whose machine is gone, holds a run's row no longer than its lease.
-    "options": "-c idle_in_transaction_session_timeout=15s",
     # Nobody waits for a database whose machine is gone.
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -18,7 +18,7 @@ from itertools import chain
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 
 from runs.domain.errors import CallError, Fenced
 from runs.engine.coordinator import Coordinator
@@ -27,7 +27,7 @@ from runs.execution import again, baseline, lease, store
 from runs.execution.compose import Workshop
 from runs.execution.doorbell import Doorbell
 from runs.execution.load import load
-from runs.execution.writer import Writer
+from runs.execution.writer import DATABASE_AWAY, Writer
 from runs.providers import registry
 
 try:
@@ -41,7 +41,7 @@ CONTROL_EVERY_S = 1.0
 COLLECT_AFTER = (50_000, 20, 100)
 SWITCH_S = 0.0005  # of Python's 0.005: the loop asks the writer's thread for the interpreter often
 WISHES = (again.waiting, baseline.waiting)  # of ended runs
-DATABASE_AWAY = (OperationalError, InterfaceError, StoreUnavailable)
+UNAVAILABLE = (StoreUnavailable, *DATABASE_AWAY)
 Result = TypeVar("Result")
 
 
@@ -159,7 +159,7 @@ class EngineLoop:
                 await self._work_on(claimed)
         except Fenced:
             log.warning("run %s: another worker has taken it", run_id)
-        except DATABASE_AWAY as error:
+        except UNAVAILABLE as error:
             log.warning("run %s: left to a later sweep, the database is away: %s", run_id, error)
 
     async def _work_on(self, claimed: lease.Claim) -> None:
@@ -172,7 +172,7 @@ class EngineLoop:
                 await asyncio.gather(coordinator.work(loaded.control), coordinator.hand_back(0))
             else:
                 await coordinator.work(loaded.control)
-        except (Fenced, *DATABASE_AWAY):
+        except (Fenced, *UNAVAILABLE):
             raise
         except Exception as error:
             log.exception("run %s: broken off", run_id)

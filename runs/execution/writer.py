@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
 from runs.domain.errors import Fenced
 from runs.engine.protocols import StoreUnavailable
@@ -25,6 +25,8 @@ REST_S = 0.005  # the most that the loop rests for a commit
 WORK_A_REST = 2  # times as long as it rested, it works before it rests again
 SOON_S = 0.0005  # before a commit may begin, it is worth resting for
 ERROR_PAUSE_S = 0.05
+# An internal error: among others, that PostgreSQL ended a transaction for being idle.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 Result = TypeVar("Result")
 
 
@@ -161,7 +163,7 @@ class Writer:
 
 
 def _as_unavailable(error: Exception) -> Exception:
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, DATABASE_AWAY):
         return StoreUnavailable(str(error))
     return error
 

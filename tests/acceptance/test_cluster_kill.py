@@ -18,14 +18,17 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 BRANCHES = 60
 SLOTS = 8  # the connection's: one busy worker has them all
 TAKEOVER_S = 40.0  # a lease of 30 s and a sweep each 10 s
+FROZEN_S = 20.0  # longer than a transaction may idle, shorter than a lease
 DELIVERIES = 30
 OPEN_ATTEMPTS = "SELECT count(*) FROM runs_attempt WHERE status = 'sent'"
 RUN = "SELECT id, lease_owner, status FROM runs_run"
 FREEZES = 400  # until one falls into a transaction
-# A transaction of a worker that works is open for less.
-IN_TRANSACTION = (
-    "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' "
-    "AND datname = current_database() AND now() - state_change > interval '20 ms'"
+# A transaction of a worker that works is open for less; this one holds the row of a run.
+IN_A_COMMIT = (
+    "SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l USING (pid) "
+    "WHERE a.state = 'idle in transaction' AND now() - a.state_change > interval '20 ms' "
+    "AND a.datname = current_database() AND l.mode = 'RowExclusiveLock' "
+    "AND l.relation = 'runs_run'::regclass"
 )
 
 
@@ -104,16 +107,34 @@ def test_another_worker_takes_over_from_one_frozen_in_the_middle_of_a_commit(
     os.kill(first, signal.SIGCONT)
     check_whole(cluster, launched, branches)
     oracle.check_after_kill(before, finished, simulator.entries())
-    assert owner_of(cluster) == 0
-    assert cluster.workers[first].process.poll() is None, "it works on"
     print(f"taken over {took_s:.1f} s after the freeze")
+    cluster.kill_worker(second)  # the other one works as before
+    again = oracle.run_file(tmp_path / "again.yaml", simulator.base_url, SLOTS)
+    told = oracle.launch(cluster.data, "--file", str(again), **cluster.environment).result()
+    assert told["branches"] == {"succeeded": SLOTS}
+
+
+def test_a_worker_frozen_in_a_commit_for_less_than_its_lease_goes_on_with_its_run(
+    start_cluster: StartCluster, start_simulator: StartSimulator, tmp_path: Path
+) -> None:
+    """The database has ended its transaction meanwhile, and the run is still its own."""
+    branches = 120
+    cluster = start_cluster(workers=1)
+    simulator = start_simulator("--latency", "uniform:0.1,0.4", "--seed", "3")
+    launched = launch(cluster, simulator, tmp_path, branches)
+    oracle.wait_for_starts(simulator, branches // 3)
+    worker = owner_of(cluster)
+    freeze_in_a_commit(cluster, worker)
+    time.sleep(FROZEN_S)
+    os.kill(worker, signal.SIGCONT)
+    check_whole(cluster, launched, branches)
 
 
 def freeze_in_a_commit(cluster: Cluster, pid: int) -> None:
     for _ in range(FREEZES):
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.03)
-        if oracle.query(cluster.database_url, IN_TRANSACTION):
+        if oracle.query(cluster.database_url, IN_A_COMMIT):
             return
         os.kill(pid, signal.SIGCONT)
         time.sleep(0.002)

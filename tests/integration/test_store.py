@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, InternalError, OperationalError, connection
 from django.utils import timezone
 
 from runs.domain.errors import Fenced
@@ -191,9 +191,18 @@ async def test_a_job_that_cannot_be_written_breaks_no_other(user: User, writer: 
     assert not isinstance(results[1], BaseException)
 
 
-async def test_a_database_that_is_away_is_told_from_a_broken_batch(writer: Writer) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("disk full"),
+        InternalError("terminating connection due to idle-in-transaction timeout"),
+    ],
+)
+async def test_a_database_that_is_away_is_told_from_a_broken_batch(
+    writer: Writer, error: Exception
+) -> None:
     def away() -> None:
-        raise OperationalError("disk full")
+        raise error
 
     with pytest.raises(StoreUnavailable):
         await writer.submit(1, away)
