@@ -4,6 +4,7 @@ budget allow it. Knows nothing of what a call is."""
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 
 from runs.domain.states import BranchStatus
@@ -22,12 +23,10 @@ class Room:
         self.is_shut = False
         self.peak = 0
         self.waiting = 0  # lanes with a call that the cap holds back
-        self.short_of = ""  # the cap of the budget that the next call does not fit under
         self._changed = asyncio.Event()
 
     def take(self) -> None:
         self.in_flight += 1
-        self.short_of = ""
         self.peak = max(self.peak, self.in_flight)
 
     def give(self) -> None:
@@ -57,8 +56,18 @@ class Room:
         await self._changed.wait()
 
 
+@dataclass(slots=True)
+class Wait:
+    """What a lane's next branch has waited for: the rate limit, and room under the run's caps."""
+
+    limited_s: float = 0.0
+    short_ms: int = 0
+    branch: BranchState | None = None  # it did not fit under a cap
+
+
 class Lane:
-    """`admit` starts a branch, or returns False where it does not fit the budget now."""
+    """`admit` starts a branch, or returns False where it does not fit the budget now: then it says
+    in `short_of` under which cap."""
 
     def __init__(
         self,
@@ -66,14 +75,16 @@ class Lane:
         client: ModelClient,
         room: Room,
         admit: Callable[["Lane", BranchState, Permit], bool],
+        now_ms: Callable[[], int],
     ) -> None:
         self.limiter = limiter
         self.client = client
         self._room = room
         self._admit = admit
         self._queue: deque[BranchState] = deque()
-        self._held_s = 0.0  # by the rate limit, of the last wait for a permit
-        self._short_since_ms: int | None = None
+        self._now_ms = now_ms
+        self._wait = Wait()
+        self.short_of = ""
         self._arrived = asyncio.Event()
 
     def push(self, branch: BranchState, now_ms: int, *, first: bool = False) -> None:
@@ -85,24 +96,28 @@ class Lane:
             self._queue.append(branch)
         self._arrived.set()
 
-    def short(self, now_ms: int) -> None:
-        """The next branch does not fit the caps; noted until one is admitted."""
-        if self._short_since_ms is None:
-            self._short_since_ms = now_ms
+    def waited_ms(self) -> tuple[int, int]:
+        """How long the branch now admitted, being the next one, waited for the rate limit, and for
+        room under the caps."""
+        return round(self._wait.limited_s * 1000), self._wait.short_ms
 
-    def waited_ms(self, now_ms: int) -> tuple[int, int]:
-        """How long the branch now admitted, being the next one, waited for the rate limit, and
-        before that for room under the caps."""
-        limited, since = round(self._held_s * 1000), self._short_since_ms
-        self._short_since_ms = None
-        return limited, 0 if since is None else max(now_ms - since - limited, 0)
+    @property
+    def held_reason(self) -> str:
+        """Why the next call may not start, in a few words; empty where only slots are awaited."""
+        if not (reason := self.limiter.held_reason) and self.short_of and self._has_next:
+            reason = f"no room under the {self.short_of}"
+        return reason
 
     @property
     def is_awaited(self) -> bool:
         """Whether a call waits here, or in another lane for the run's own cap."""
+        return self._has_next or self._room.waiting > 0
+
+    @property
+    def _has_next(self) -> bool:
         while self._queue and self._queue[0].status is not BranchStatus.PENDING:
             self._queue.popleft()
-        return bool(self._queue) or self._room.waiting > 0
+        return bool(self._queue)
 
     async def work(self) -> None:
         """Admit for ever, one after the other: the limiter is fair between lanes."""
@@ -111,17 +126,26 @@ class Lane:
             await self._room.wait()
             held_before_s = self.limiter.blocked_s()
             permit = await self.limiter.acquire()
-            self._held_s = self.limiter.blocked_s() - held_before_s
+            self._wait.limited_s += self.limiter.blocked_s() - held_before_s
             branch = None if self._room.is_full else self._next()  # another lane may have filled it
             if branch is None:
                 self.limiter.release(permit)
-            elif self._admit(self, branch, permit):
+                continue
+            if self._wait.branch not in (None, branch):  # the one that waited was called off
+                self._wait = Wait()
+            if self._admit(self, branch, permit):
+                self._wait, self.short_of = Wait(), ""
                 if number % A_TURN == 0:
                     await asyncio.sleep(0)  # what was admitted goes out before more is
             else:
                 self._queue.appendleft(branch)
                 self.limiter.release(permit)
-                await self._room.wait_for_end()
+                await self._wait_for_room(branch)
+
+    async def _wait_for_room(self, branch: BranchState) -> None:
+        self._wait.branch, began_ms = branch, self._now_ms()
+        await self._room.wait_for_end()
+        self._wait.short_ms += self._now_ms() - began_ms
 
     async def _some_queued(self) -> None:
         while not self._queue:

@@ -66,7 +66,7 @@ class Calls:
         """Note the intent; the socket opens after its commit."""
         now = self._clock.now_ms()
         held_ms = round((lane.limiter.blocked_s() - branch.blocked_at_queue_s) * 1000)
-        limited_ms, short_ms = lane.waited_ms(now)
+        limited_ms, short_ms = lane.waited_ms()
         self._run.move(branch, BranchStatus.RUNNING)
         branch.input_hash = blake2b(prompt.encode(), digest_size=16).hexdigest()
         branch.held_ms += held_ms

@@ -181,8 +181,8 @@ class Coordinator:
             await asyncio.shield(self._over)
 
     def _live(self) -> dict[str, Any]:
-        reasons = (lane.limiter.held_reason for lane in self._lanes.values())
-        reason = "" if self._is_ending else next(filter(None, reasons), self._room.short_of)
+        reasons = (lane.held_reason for lane in self._lanes.values())
+        reason = "" if self._is_ending else next(filter(None, reasons), "")
         return {**self._figures.live(), "held_reason": reason}
 
     def fenced(self) -> None:
@@ -213,7 +213,7 @@ class Coordinator:
         key = (branch.spec.call.connection, branch.spec.call.model)
         if key not in self._lanes:
             limiter, client = self._gate(*key)
-            self._lanes[key] = Lane(limiter, client, self._room, self._admit)
+            self._lanes[key] = Lane(limiter, client, self._room, self._admit, self._clock.now_ms)
             self._spawn(self._lanes[key].work())
         return self._lanes[key]
 
@@ -240,8 +240,7 @@ class Coordinator:
             self._joining.admitted()
             return True
         if self._room.in_flight:
-            self._room.short_of = "" if self._why_no_more else cap
-            lane.short(self._clock.now_ms())
+            lane.short_of = "" if self._why_no_more else cap
             return False
         lane.limiter.release(permit)
         self._call_no_more(cap)

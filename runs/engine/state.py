@@ -28,7 +28,7 @@ class AttemptState:
     ended_ms: int | None = None
     held_ms: int = 0
     held_reason: str = ""
-    limited_ms: int | None = None  # as the next one in its queue; None: under an earlier owner
+    limited_ms: int | None = None  # see `AttemptFigures`
     short_ms: int = 0
     status_code: int | None = None
     retry_after_s: float | None = None

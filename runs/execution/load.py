@@ -226,8 +226,7 @@ def _branch_state(row: Branch, state: RunState, planner: RunPlanner, text: str) 
     )
 
 
-NO_COLUMNS = {"branch", "limited_ms", "short_ms"}  # what nobody reads once the owner is gone
-ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field not in NO_COLUMNS]
+ATTEMPT_FIELDS = [field for field in AttemptState.__dataclass_fields__ if field != "branch"]
 
 
 def _load_attempts(run: Run, state: RunState, planner: RunPlanner) -> None:

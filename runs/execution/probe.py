@@ -5,6 +5,7 @@ import asyncio
 from runs.domain.errors import CallError
 from runs.execution.load import client_mapping
 from runs.models import Connection
+from runs.planning.cautions import some_of
 from runs.providers import local, registry, simulated
 
 PROBE_S = 20.0
@@ -38,7 +39,7 @@ def _offer(models: list[str], listed: list[str]) -> str:
     if listed and (new := len(set(models) - set(listed))):
         told += f", {new} of them not listed here"
     if gone := [name for name in listed if name not in models]:
-        told += f". Listed here, but not on offer: {', '.join(gone)}"
+        told += f". Listed here, but not on offer: {some_of(gone)}"
     return f"{told}."
 
 

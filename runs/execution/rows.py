@@ -32,9 +32,9 @@ def attempt(run_id: int, a: AttemptState, seq: int) -> Row:
     return (
         run_id, row_id(run_id, a.branch), a.number, a.uuid, str(a.status), a.ready_ms,
         a.admitted_ms, a.sent_ms, a.first_token_ms, a.ended_ms, a.held_ms, a.held_reason,
-        a.status_code, a.retry_after_s, a.error_kind, a.error, a.input_tokens, a.output_tokens,
-        a.cached_tokens, a.reserved_tokens, a.reserved_usd, a.cost_usd, a.is_cost_confirmed,
-        a.is_hedge, seq,
+        a.limited_ms, a.short_ms, a.status_code, a.retry_after_s, a.error_kind, a.error,
+        a.input_tokens, a.output_tokens, a.cached_tokens, a.reserved_tokens, a.reserved_usd,
+        a.cost_usd, a.is_cost_confirmed, a.is_hedge, seq,
     )  # fmt: skip
 
 

@@ -98,13 +98,14 @@ ATTEMPTS = Table(
     {
         "run_id": INT, "branch_id": INT, "number": INT, "uuid": TEXT, "status": TEXT,
         "ready_ms": INT, "admitted_ms": INT, "sent_ms": INT, "first_token_ms": INT,
-        "ended_ms": INT, "held_ms": INT, "held_reason": TEXT, "status_code": INT,
+        "ended_ms": INT, "held_ms": INT, "held_reason": TEXT, "limited_ms": INT,
+        "short_ms": INT, "status_code": INT,
         "retry_after_s": FLOAT, "error_kind": TEXT, "error": TEXT, "input_tokens": INT,
         "output_tokens": INT, "cached_tokens": INT, "reserved_tokens": INT, "reserved_usd": FLOAT,
         "cost_usd": FLOAT, "is_cost_confirmed": BOOL, "is_hedge": BOOL, "seq": INT,
     },
     key=("branch_id", "number"),
-    fixed=frozenset({"run_id", "uuid"}),
+    fixed=frozenset({"run_id", "uuid", "limited_ms", "short_ms"}),
 )  # fmt: skip
 
 ANSWERS = Table("runs_answer", {"branch_id": INT, "text": TEXT}, key=("branch_id",))

@@ -21,9 +21,9 @@ class AttemptFigures(NamedTuple):
     """One request of a branch. A named tuple, since a run may have a hundred thousand of them.
 
     `ready_ms` → `admitted_ms`: waiting for a slot, while the rate limit held its queue for
-    `held_ms`. Of this, the last `limited_ms` are those in which it was the next one in its queue
-    and the rate limit held it (None: not known, and `held_ms` stands for it), and `short_ms` before
-    those in which it was the next one and did not fit the run's caps.
+    `held_ms`. The last `limited_ms` of the wait are those in which it was the next one in its queue
+    and the rate limit held it (None: not known, and `held_ms` stands for it), and the `short_ms`
+    before those in which it was the next one and did not fit under the run's caps.
     `sent_ms` → `ended_ms`: the call; None where it was never sent, or is still open. `is_backoff`:
     the time since the branch's previous attempt was backoff, unless that one was throttled.
     `cost_usd` None where unknown: then it counts at `reserved_usd`. `is_confirmed`: False where

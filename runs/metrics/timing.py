@@ -25,7 +25,7 @@ _MASK = (1 << _BITS) - 1
 _CALLS, _JOINS, _WAITS, _BACKOFFS, _RATE, _BUDGET, _DOWN, _QUOTA, _OUTAGE, _PERSON = (
     1 << (_BITS * kind) for kind in range(10)
 )
-_BRIDGED_MS = 10  # between one call's wait at the gate and the next one's: the same wait
+_BRIDGED_MS = 3  # from one call's wait at the gate to that of the next, which is ready: one wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +134,21 @@ def _of_attempts(
     """Waits and calls. Between two attempts of a branch lies backoff, or the provider's wish to
     wait after it throttled."""
     previous: dict[int, AttemptFigures] = {}
-    holds: dict[int, list[Span]] = {_RATE: [], _BUDGET: []}
+    holds: dict[int, list[tuple[int, int, int]]] = {_RATE: [], _BUDGET: []}  # third: ready since
     for attempt in sorted(attempts, key=attrgetter("ready_ms")):
         held_from = attempt.admitted_ms
         if attempt.held_ms or attempt.limited_ms:
             held_from = max(held_from - _limited_ms(attempt, outages), attempt.ready_ms)
-            holds[_RATE].append((held_from, attempt.admitted_ms))
+            holds[_RATE].append((held_from, attempt.admitted_ms, attempt.ready_ms))
         if attempt.short_ms:
             fits_at, held_from = held_from, max(held_from - attempt.short_ms, attempt.ready_ms)
-            holds[_BUDGET].append((held_from, fits_at))
+            holds[_BUDGET].append((held_from, fits_at, attempt.ready_ms))
         yield _WAITS, attempt.ready_ms, held_from
         before = previous.get(attempt.branch)
         if before is not None and before.ended_ms is not None:
             kind = _between(attempt, before)
             if kind == _RATE:
-                holds[_RATE].append((before.ended_ms, attempt.ready_ms))
+                holds[_RATE].append((before.ended_ms, attempt.ready_ms, before.ended_ms))
             else:
                 yield kind, before.ended_ms, attempt.ready_ms
         if before is None or not attempt.is_hedge or _ended_after(attempt, before):
@@ -158,7 +158,7 @@ def _of_attempts(
             end = attempt.ended_ms if attempt.ended_ms is not None else wall_ms if is_open else 0
             yield _JOINS if attempt.role in JOIN_ROLES else _CALLS, attempt.sent_ms, end
     for kind, spans in holds.items():
-        for start, end in _disjoint((span for span in spans if span[0] < span[1]), _BRIDGED_MS):
+        for start, end in _bridged(span for span in spans if span[0] < span[1]):
             yield kind, start, end
 
 
@@ -185,11 +185,22 @@ def _between(attempt: AttemptFigures, before: AttemptFigures) -> int:
     return _BACKOFFS if attempt.is_backoff or before.status == AttemptStatus.ERROR else _WAITS
 
 
-def _disjoint(spans: Iterable[Span], gap: int = 0) -> list[Span]:
-    """The same instants, and gaps no longer than this, as spans that do not overlap."""
+def _bridged(holds: Iterable[tuple[int, int, int]]) -> list[Span]:
+    """As spans that do not overlap; short gaps in which the next call was ready already, too."""
+    spans: list[Span] = []
+    last = 0
+    for start, end, ready in sorted(holds):
+        is_one_wait = ready <= last and start - last <= _BRIDGED_MS
+        spans.append((min(start, last) if spans and is_one_wait else start, end))
+        last = max(last, end)
+    return _disjoint(spans)
+
+
+def _disjoint(spans: Iterable[Span]) -> list[Span]:
+    """The same instants as spans that do not overlap."""
     merged: list[Span] = []
     for start, end in sorted(spans):
-        if merged and start <= merged[-1][1] + gap:
+        if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(merged[-1][1], end))
         else:
             merged.append((start, end))

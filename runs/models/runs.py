@@ -290,6 +290,8 @@ class Attempt(models.Model):
     ended_ms = models.BigIntegerField(null=True)
     held_ms = models.BigIntegerField(default=0)
     held_reason = models.CharField(max_length=20, blank=True)
+    limited_ms = models.BigIntegerField(null=True)  # held by the rate limit as the next one
+    short_ms = models.BigIntegerField(default=0)  # without room under the run's caps, likewise
     status_code = models.PositiveIntegerField(null=True)
     retry_after_s = models.FloatField(null=True)
     error_kind = models.CharField(max_length=20, blank=True)
