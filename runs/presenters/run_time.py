@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runs.domain.states import RunStatus
 from runs.metrics.definitions import WHERE
 from runs.models import Run
 from runs.presenters import figures
@@ -90,7 +91,7 @@ class Verdict:
     is_grave: bool = False
 
 
-OF_PACE = frozenset({"full", "at_the_limit", "tail"})
+OF_PACE = frozenset({"full", "at_the_limit", "tail", "budget"})
 IN_VAIN = Verdict(
     "failed", "fail", "No call succeeded.", "That comes first: the checks on the join tell why."
 )
@@ -121,8 +122,10 @@ def time_spent(run: Run) -> TimeSpent | None:
 
 def _is_in_vain(run: Run, where: Mapping[str, float]) -> bool:
     """Whether calls went on unhindered and none succeeded: more pace is no advice then."""
+    if run.status == RunStatus.CANCELLED or not run.kpis.get("attempts"):
+        return False
     is_unhindered = max(where, key=lambda key: where[key]) in OF_PACE
-    return is_unhindered and bool(run.kpis.get("attempts")) and not run.counts.get("succeeded")
+    return is_unhindered and not run.kpis.get("one_by_one_s")
 
 
 def verdict(kpis: Mapping[str, Any], where: Mapping[str, float], wall: float) -> Verdict:

@@ -317,22 +317,29 @@ def test_the_head_tells_of_a_cap_and_repeats_no_verdict(
     Run.objects.filter(pk=ended_vote.pk).update(reason=reason)
     page = signed_in.get(f"/runs/{ended_vote.pk}/{path}").text
     assert ('class="lead" id="run-reason"' in page) is is_told
+    assert page.count('id="run-reason"') == page.count('id="run-sentence"') == 1
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "where", "said"),
+    ("one_by_one_s", "status", "where", "said"),
     [
-        (0, {"at_the_limit": 8.0, "outage": 2.0}, "No call succeeded."),
-        (1, {"at_the_limit": 8.0, "outage": 2.0}, "the limit on calls in flight"),
-        (0, {"at_the_limit": 2.0, "outage": 8.0}, "an outage of the provider"),
+        (None, "failed", {"at_the_limit": 8.0, "outage": 2.0}, "No call succeeded."),
+        (None, "failed", {"budget": 8.0, "outage": 2.0}, "No call succeeded."),
+        (3.0, "failed", {"at_the_limit": 8.0, "outage": 2.0}, "the limit on calls in flight"),
+        (None, "failed", {"at_the_limit": 2.0, "outage": 8.0}, "an outage of the provider"),
+        (None, "cancelled", {"at_the_limit": 8.0}, "the limit on calls in flight"),
     ],
 )
 def test_a_run_in_vain_is_told_nothing_of_its_pace(
-    signed_in: Client, ended_vote: Run, succeeded: int, where: dict[str, float], said: str
+    signed_in: Client,
+    ended_vote: Run,
+    one_by_one_s: float | None,
+    status: str,
+    where: dict[str, float],
+    said: str,
 ) -> None:
-    kpis = {**ended_vote.kpis, "attempts": 3, "where": where}
-    counts = {"succeeded": succeeded, "failed": 3 - succeeded}
-    Run.objects.filter(pk=ended_vote.pk).update(kpis=kpis, counts=counts)
+    kpis = {"attempts": 3, "where": where, "one_by_one_s": one_by_one_s}
+    Run.objects.filter(pk=ended_vote.pk).update(kpis=kpis, status=status)
     bound = body(signed_in, f"/runs/{ended_vote.pk}/").partition('class="bound"')[2]
     assert said in bound.partition("</p>")[0]
 
