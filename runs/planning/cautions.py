@@ -144,10 +144,11 @@ def _of_models(work: Sequence[Load], connections: Connections) -> Iterator[str]:
         if listed and model not in listed:
             yield (
                 f"{model} is not among the models listed for {name}: its calls may be refused. "
-                f"Listed: {_named(listed)}."
+                f"Listed: {some_of(listed)}."
             )
 
 
-def _named(models: Sequence[str]) -> str:
+def some_of(models: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     named, others = ", ".join(models[:MODELS_NAMED]), len(models) - MODELS_NAMED
     return f"{named} and {others:,} more" if others > 0 else named

@@ -77,7 +77,10 @@ def _throttled(runs: Sequence[Kpis]) -> Cell:
         Part(f" · {held_a_call(_sum(runs, 'held_s'), int(attempts))}"),
     )
     bars = (Bar("held", _percent(refused, attempts)),) if refused else ()
-    tip = "Calls that providers refused with “too many”, of all calls."
+    tip = (
+        "Calls that providers refused with “too many”, of all calls. Held: time that a call waited "
+        "here so as not to be refused, in the mean."
+    )
     return Cell("throttled", "Throttled", tip, value, "%", parts, bars)
 
 

@@ -167,10 +167,16 @@ def _throttled(run: Mapping[str, Any]) -> Cell:
     return Cell("throttled", "Throttled", tip, value, "%", _joined(parts), bars)
 
 
+LEAST_HELD_S = 0.1
+
+
 def held_a_call(held_s: float, calls: int) -> str:
     """Their sum says little: a hundred calls that wait side by side for a second are no delay of
     a hundred."""
-    return f"held {figures.seconds(held_s / calls)} a call" if held_s and calls else "none held"
+    if not (held_s and calls):
+        return "none held"
+    least = "under " if held_s / calls < LEAST_HELD_S else ""
+    return f"held {least}{figures.seconds(max(held_s / calls, LEAST_HELD_S))} a call"
 
 
 def _agreement(run: Mapping[str, Any]) -> Cell:

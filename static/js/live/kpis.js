@@ -104,8 +104,13 @@ function throttled(run) {
   return cell("throttled", "Throttled", value, "%", sub, refused ? [bar("held", refused, attempts)] : []);
 }
 
-const heldACall = (held, calls) =>
-  held && calls ? `held ${seconds(held / calls)} a call` : "none held";
+const LEAST_HELD_S = 0.1;
+
+function heldACall(held, calls) {
+  if (!held || !calls) return "none held";
+  const least = held / calls < LEAST_HELD_S ? "under " : "";
+  return `held ${least}${seconds(Math.max(held / calls, LEAST_HELD_S))} a call`;
+}
 
 function agreement(run) {
   const votes = Object.values(run.tally).sort((a, b) => b - a);
