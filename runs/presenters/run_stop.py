@@ -32,7 +32,8 @@ def _live(
     ended = sum(child["status"] not in OPEN for child in children)
     counts = [count for _, count in ranked]
     margin = counts[0] - (counts[1] if len(counts) > 1 else 0)
-    lines = [f"Margin {margin} · {len(children):,} of up to {run.branches_planned:,} asked so far"]
+    asked = sum(child["sent"] is not None for child in children)
+    lines = [f"Margin {margin} · {asked:,} of up to {run.branches_planned:,} asked so far"]
     if not run.spec["join"].get("weights"):
         sure = votes.leader_confidence(counts, run.branches_planned - ended)
         lines += [f"Would win the full vote: {figures.percent(sure, 1)}", MEANING]

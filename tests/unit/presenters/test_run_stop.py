@@ -12,8 +12,12 @@ def run(**join: Any) -> Run:
     return Run(branches_planned=40, spec={"join": {"method": "majority", **join}})
 
 
-def children(succeeded: int, running: int = 0) -> list[dict[str, Any]]:
-    return [{"status": "succeeded"}] * succeeded + [{"status": "running"}] * running
+def children(succeeded: int, running: int = 0, pending: int = 0) -> list[dict[str, Any]]:
+    return [
+        *[{"status": "succeeded", "sent": 20}] * succeeded,
+        *[{"status": "running", "sent": 30}] * running,
+        *[{"status": "pending", "sent": None}] * pending,
+    ]
 
 
 def told(run: Run, votes: dict[str, int], rows: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -21,7 +25,7 @@ def told(run: Run, votes: dict[str, int], rows: list[dict[str, Any]]) -> tuple[s
 
 
 def test_a_vote_under_way_tells_its_margin_and_what_its_confidence_means() -> None:
-    lines = told(run(), {"bug": 3, "billing": 1}, children(4, running=2))
+    lines = told(run(), {"bug": 3, "billing": 1}, children(4, running=2, pending=9))
     assert lines[0] == "Margin 2 · 6 of up to 40 asked so far"
     assert lines[1] == "Would win the full vote: 81.3%"
     assert lines[2] == run_stop.MEANING
